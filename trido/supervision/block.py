@@ -1,0 +1,292 @@
+"""Opening a supervisor around a block of code, or as a task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any, TypeVar, TypeVarTuple, Unpack, cast, overload
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from trido.supervision.bus import Bus, Observer
+from trido.supervision.current import CURRENT
+from trido.supervision.spec import (
+    AutoShutdown,
+    Backoff,
+    DynamicSupervisorSpec,
+    Exceptions,
+    Grace,
+    OnLimit,
+    Ready,
+    Restart,
+    Spec,
+    Strategy,
+    SupervisorSpec,
+)
+from trido.supervision.supervisor import DynamicSupervisor, Supervisor, SupervisorBase
+
+S = TypeVar("S", bound=SupervisorBase)
+Ts = TypeVarTuple("Ts")
+
+ROOTS: trio.lowlevel.RunVar[set[SupervisorBase]] = trio.lowlevel.RunVar("trido.roots")
+"""The supervisors of this run that were opened by a block, for `trido.run`'s second signal."""
+
+
+@overload
+def open_supervisor(
+    *children: Spec[Any],
+    id: str | None = None,
+    strategy: Strategy = "one_for_one",
+    max_restarts: float = 3,
+    max_seconds: float = 5.0,
+    auto_shutdown: AutoShutdown = "never",
+    max_consecutive: int | None = None,
+    shutdown_timeout: float = math.inf,
+    observers: Iterable[Observer] = (),
+) -> AbstractAsyncContextManager[Supervisor]: ...
+@overload
+def open_supervisor(
+    *, spec: SupervisorSpec, observers: Iterable[Observer] = ()
+) -> AbstractAsyncContextManager[Supervisor]: ...
+@overload
+def open_supervisor(
+    *, spec: DynamicSupervisorSpec, observers: Iterable[Observer] = ()
+) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[tuple[Any, ...]]]]: ...
+def open_supervisor(
+    *children: Any,
+    spec: SupervisorSpec | DynamicSupervisorSpec | None = None,
+    observers: Iterable[Observer] = (),
+    **fields: Any,
+) -> AbstractAsyncContextManager[Any]:
+    """Supervise ``children`` for as long as the block lasts.
+
+    Entering starts them left to right, each ready before the next begins, and returns the
+    `Supervisor` once all are. Leaving stops them in reverse, each awaited before the next.
+
+    What leaves the block is what its body raised; `RestartLimitExceeded` if the supervisor gave
+    up (the body is cancelled at that moment); an exception that is not an `Exception` if one came
+    out of a child; and a group only if there is more than one of these.
+
+    Checkpoints: entering and leaving always do. If entering is cancelled, the children that were
+    started are stopped in order first. Leaving is not cut short by being cancelled: it lasts until
+    the children have ended, which their ``shutdown`` bounds, or ``shutdown_timeout`` after a
+    cancellation.
+
+    Args:
+      children: what to supervise; the other arguments are those of `SupervisorSpec`.
+      spec: instead of all these, the supervisor as data.
+      observers: each is called with every event of the tree; see `trido.events`.
+
+    Raises:
+      SpecError: at once, if the supervisor or a child is not one that can be.
+      StartFailed: when entering, if a child failed before it was ready.
+    """
+    if spec is None:
+        return _open(Supervisor(SupervisorSpec(*children, **fields), Bus(observers)))
+    if children or fields:
+        raise TypeError("open_supervisor(spec=...) takes no other arguments but observers")
+    if isinstance(spec, DynamicSupervisorSpec):
+        return _open(DynamicSupervisor(spec, Bus(observers)))
+    return _open(Supervisor(spec, Bus(observers)))
+
+
+@overload
+def open_dynamic_supervisor(
+    fn: Callable[[Unpack[Ts]], Awaitable[object]],
+    /,
+    *,
+    id: str | None = None,
+    max_children: float = math.inf,
+    max_restarts: float = 3,
+    max_seconds: float = 5.0,
+    max_consecutive: int | None = None,
+    shutdown_timeout: float = math.inf,
+    restart: Restart = "permanent",
+    shutdown: Grace = 5.0,
+    ready: Ready | None = None,
+    start_timeout: float = math.inf,
+    kill_timeout: float = 5.0,
+    backoff: Backoff | None = None,
+    on_limit: OnLimit = "escalate",
+    restart_on: Exceptions = Exception,
+    escalate_on: Exceptions = (),
+    heartbeat: float | None = None,
+    observers: Iterable[Observer] = (),
+) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[Ts]]]: ...
+@overload
+def open_dynamic_supervisor(
+    fn: Callable[..., Awaitable[object]],
+    /,
+    *args: Any,
+    id: str | None = None,
+    max_children: float = math.inf,
+    max_restarts: float = 3,
+    max_seconds: float = 5.0,
+    max_consecutive: int | None = None,
+    shutdown_timeout: float = math.inf,
+    restart: Restart = "permanent",
+    shutdown: Grace = 5.0,
+    ready: Ready | None = None,
+    start_timeout: float = math.inf,
+    kill_timeout: float = 5.0,
+    backoff: Backoff | None = None,
+    on_limit: OnLimit = "escalate",
+    restart_on: Exceptions = Exception,
+    escalate_on: Exceptions = (),
+    heartbeat: float | None = None,
+    observers: Iterable[Observer] = (),
+) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[tuple[Any, ...]]]]: ...
+def open_dynamic_supervisor(
+    fn: Callable[..., Awaitable[object]],
+    /,
+    *args: Any,
+    observers: Iterable[Observer] = (),
+    **fields: Any,
+) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[tuple[Any, ...]]]]:
+    """Supervise any number of runs of ``fn(*args, *extra_args)`` for as long as the block lasts.
+
+    It starts with no child; `DynamicSupervisor.start_child` adds one. Leaving stops them all at
+    once and waits. Otherwise as `open_supervisor`; the other arguments are those of
+    `DynamicSupervisorSpec`.
+
+    Raises:
+      SpecError: at once, if the supervisor is not one that can be.
+    """
+    spec = DynamicSupervisorSpec(fn, *args, **fields)
+    return _open(DynamicSupervisor(spec, Bus(observers)))
+
+
+async def supervise(
+    spec: SupervisorSpec | DynamicSupervisorSpec,
+    observers: Iterable[Observer] = (),
+    *,
+    task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Supervise as a task: ``sup = await nursery.start(trido.supervise, spec)``.
+
+    ``started()`` gives the `Supervisor` once all children are ready. Returns once they have ended:
+    after `Supervisor.stop` or an auto-shutdown. Cancelling it stops them in order.
+
+    Raises:
+      SpecError, StartFailed, RestartLimitExceeded: as `open_supervisor`.
+    """
+    async with open_supervisor(
+        spec=cast("SupervisorSpec", spec), observers=observers
+    ) as supervisor:
+        task_status.started(supervisor)
+        await supervisor.wait()
+
+
+@asynccontextmanager
+@enable_ki_protection
+async def _open(supervisor: S) -> AsyncIterator[S]:
+    supervisor.opened_by = CURRENT.get()
+    attendance = _Attendance(supervisor)
+    failure: BaseException | None = None
+    with _registered(supervisor):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervisor.run, name="/".join(supervisor.path))
+            await attendance.until_settled()
+            if attendance.nothing_happened:
+                try:
+                    with supervisor.body_scope:
+                        yield supervisor
+                # Not swallowed: it leaves the block below, once the children have ended.
+                except BaseException as exc:  # noqa: ASYNC103
+                    failure = exc
+            await attendance.until_over(cancelled=_holds_cancelled(failure))
+    # Outside the nursery, which would wrap it.
+    attendance.raise_outcome(failure)
+
+
+@contextmanager
+def _registered(supervisor: SupervisorBase) -> Iterator[None]:
+    try:
+        roots = ROOTS.get()
+    except LookupError:
+        roots = set()
+        ROOTS.set(roots)
+    roots.add(supervisor)
+    try:
+        yield
+    finally:
+        roots.discard(supervisor)
+
+
+class _Attendance:
+    """The block's task while the supervisor works: it only waits, whatever happens to it.
+
+    An interruption becomes an input of the supervisor, and is raised when all is over.
+    """
+
+    def __init__(self, supervisor: SupervisorBase) -> None:
+        self._supervisor = supervisor
+        self._cancelled: trio.Cancelled | None = None
+        self._interrupted: KeyboardInterrupt | None = None
+        self._stopping = False
+
+    @property
+    def nothing_happened(self) -> bool:
+        """Neither an interruption nor a failure so far."""
+        return not (self._cancelled or self._interrupted or self._supervisor.error)
+
+    async def until_settled(self) -> None:
+        """Wait until the children are ready, or the supervisor has ended without."""
+        await self._until(self._supervisor.settled)
+
+    async def until_over(self, *, cancelled: bool) -> None:
+        """Have the supervisor stop, and wait until it has ended."""
+        self._stop(cancelled=cancelled)
+        await self._until(self._supervisor.over)
+
+    async def _until(self, event: trio.Event) -> None:
+        while not event.is_set():
+            try:
+                with trio.CancelScope(shield=self._cancelled is not None):
+                    await event.wait()
+            # Raised when all is over: going on waiting is what the block promises.
+            except trio.Cancelled as exc:  # noqa: ASYNC103
+                self._cancelled = exc
+                self._stop(cancelled=True)
+            except KeyboardInterrupt as exc:
+                self._interrupted = self._interrupted or exc
+                if self._stopping:
+                    self._supervisor.kill_children()
+                self._stop(cancelled=False)
+
+    def _stop(self, *, cancelled: bool) -> None:
+        self._stopping = True
+        self._supervisor.stop(cancelled=cancelled)
+
+    def raise_outcome(self, failure: BaseException | None) -> None:
+        """Raise what has to leave the block, if anything: one error alone is never wrapped."""
+        cancelled = self._cancelled
+        if isinstance(failure, trio.Cancelled):
+            failure, cancelled = None, failure
+        problems: list[BaseException] = []
+        for problem in (self._supervisor.error, failure, self._interrupted):
+            if problem is not None and not _is_known(problem, problems):
+                problems.append(problem)
+        if len(problems) > 1:
+            raise BaseExceptionGroup("the supervisor and its block failed", problems)
+        for problem in problems:
+            raise problem
+        if cancelled is not None:
+            raise cancelled
+
+
+def _is_known(problem: BaseException, problems: list[BaseException]) -> bool:
+    """Whether it is there already; of several interruptions only the first counts."""
+    return any(
+        problem is known
+        or (isinstance(problem, KeyboardInterrupt) and isinstance(known, KeyboardInterrupt))
+        for known in problems
+    )
+
+
+def _holds_cancelled(failure: BaseException | None) -> bool:
+    if isinstance(failure, BaseExceptionGroup):
+        return failure.subgroup(trio.Cancelled) is not None
+    return isinstance(failure, trio.Cancelled)

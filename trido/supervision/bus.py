@@ -1,0 +1,68 @@
+"""Who hears what happens in a tree of supervisors."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from trio.lowlevel import disable_ki_protection
+
+from trido.supervision import events
+from trido.supervision.log import log_event
+from trido.supervision.records import Settings
+from trido.supervision.spec import ChildPolicy
+
+Observer: TypeAlias = Callable[[events.Event], object]
+
+
+class Bus:
+    """The observers of one tree: each hears each event of every supervisor in it, in order."""
+
+    __slots__ = ("_observers", "_telling", "_waiting")
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        self._observers = list(observers)
+        self._waiting: deque[tuple[events.Event, Settings, ChildPolicy | None]] = deque()
+        self._telling = False
+
+    def tell(
+        self, event: events.Event, settings: Settings, policy: ChildPolicy | None
+    ) -> BaseException | None:
+        """Tell everybody, then what that caused; what was raised that is not an `Exception`."""
+        self._waiting.append((event, settings, policy))
+        if self._telling:
+            return None
+        self._telling = True
+        fatal: BaseException | None = None
+        try:
+            while self._waiting:
+                event, settings, policy = self._waiting.popleft()
+                log_event(event, settings, policy)
+                for observer in tuple(self._observers):
+                    try:
+                        _hear(observer, event)
+                    except Exception as error:
+                        self._observers.remove(observer)
+                        self._waiting.append((_failed(event, observer, error), settings, None))
+                    except BaseException as error:
+                        fatal = fatal or error
+        finally:
+            self._telling = False
+        return fatal
+
+
+@disable_ki_protection
+def _hear(observer: Observer, event: events.Event) -> None:
+    observer(event)
+
+
+def _failed(event: events.Event, observer: Observer, error: Exception) -> events.ObserverFailed:
+    return events.ObserverFailed(
+        path=event.path[:1],
+        id=event.path[0],
+        incarnation=1,
+        time=event.time,
+        observer=observer,
+        error=error,
+    )

@@ -1,0 +1,102 @@
+"""What a supervised run knows of itself: its place in the tree, and the time it has to clean up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import trio
+from attrs import Factory, define
+
+from trido.supervision.spec import BRUTAL_KILL, Grace
+
+if TYPE_CHECKING:
+    from trido.supervision.child import Child
+    from trido.supervision.supervisor import SupervisorBase
+
+DEFAULT_GRACE = 5.0
+
+
+@define(eq=False)
+class CleanupTime:
+    """How long the `cleanup` scopes of one run may last: they all end with its grace."""
+
+    shutdown: Grace = DEFAULT_GRACE
+    _deadline: float = math.inf
+    _scopes: set[trio.CancelScope] = Factory(set)
+
+    def open(self) -> trio.CancelScope:
+        """A new shielded scope; `close` it when it has been left."""
+        grace = 0.0 if self.shutdown is BRUTAL_KILL else self.shutdown
+        deadline = min(self._deadline, trio.current_time() + grace)
+        scope = trio.CancelScope(shield=True, deadline=deadline)
+        self._scopes.add(scope)
+        return scope
+
+    def close(self, scope: trio.CancelScope) -> None:
+        """Forget a scope that has been left."""
+        self._scopes.discard(scope)
+
+    def end_by(self, deadline: float) -> None:
+        """Let no scope last longer than this. It only ever gets shorter."""
+        self._deadline = min(self._deadline, deadline)
+        for scope in self._scopes:
+            scope.deadline = min(scope.deadline, deadline)
+
+    def expire(self) -> None:
+        """End every scope now, and those opened from now on at once."""
+        self.end_by(-math.inf)
+
+
+@define(eq=False)
+class Current:
+    """One run, as seen from inside."""
+
+    child: Child[Any]
+    cleanup_time: CleanupTime
+    supervisors: set[SupervisorBase] = Factory(set)
+    """Those opened in it: killing it means telling them."""
+
+    def kill(self) -> None:
+        """Take away what is left of the grace, here and in the supervisors opened here."""
+        self.cleanup_time.expire()
+        for supervisor in list(self.supervisors):
+            supervisor.kill_children()
+
+
+CURRENT: ContextVar[Current | None] = ContextVar("trido.current", default=None)
+
+
+def current_child() -> Child[Any]:
+    """The `Child` that the calling task belongs to.
+
+    Raises:
+      RuntimeError: the task does not descend from a supervised child.
+    """
+    current = CURRENT.get()
+    if current is None:
+        raise RuntimeError("current_child() is for tasks that descend from a supervised child")
+    return current.child
+
+
+@contextmanager
+def cleanup() -> Iterator[trio.CancelScope]:
+    """Protect cleanup that awaits: a shielded scope that ends when the child's grace does.
+
+    In a child that is not being stopped the scope lasts ``shutdown`` seconds, outside a child
+    5.0 s. A later stop only shortens it. Once the child is being killed, it is cancelled from the
+    start.
+
+    Use it in ``finally`` blocks: what awaits there without it is cancelled again at once.
+    """
+    current = CURRENT.get()
+    time = CleanupTime() if current is None else current.cleanup_time
+    scope = time.open()
+    try:
+        with scope:
+            yield scope
+    finally:
+        time.close(scope)

@@ -1,0 +1,843 @@
+"""The supervisor as a state machine: events in, operations out.
+
+Two rules. Everything that decides about a supervisor lives here, in `tables` and in `messages`.
+And none of them knows Trio, a clock, randomness or I/O: the time and a random number come with
+each input.
+
+`Machine.handle` takes one input and yields the operations that follow from it, each *after* the
+state it tells of is in place; whoever carries them out exhausts it before the next input. At most
+one *job* is in hand at a time (stop these, then start those, one after another); what cannot be
+decided before it is done waits in the queue: ends, requests and retries, in the order they came.
+A stop, a fatal end and an `Escalate` do not wait.
+
+Semantics: Erlang/OTP's ``supervisor``.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Literal, cast
+
+from attrs import define
+
+from trido.supervision import errors, events
+from trido.supervision.alarms import Alarm, Alarms
+from trido.supervision.messages import (
+    Begin,
+    CancelRun,
+    End,
+    Fail,
+    Finished,
+    Input,
+    InterruptBody,
+    Kill,
+    KillRun,
+    Moved,
+    Operations,
+    Reply,
+    Request,
+    RunEnded,
+    RunFailing,
+    RunReady,
+    RunStuck,
+    StartRun,
+    Stop,
+    Stuck,
+    Tell,
+    TellUnkillable,
+    Tick,
+    Withdraw,
+)
+from trido.supervision.records import (
+    Cause,
+    Handle,
+    Item,
+    Job,
+    Outcome,
+    Phase,
+    Record,
+    Resume,
+    Retry,
+    Settings,
+)
+from trido.supervision.spec import BRUTAL_KILL
+from trido.supervision.tables import ENDS, LIFECYCLE, REFUSALS, UP, State, Trigger
+
+
+@define(eq=False, init=False)
+class Machine:
+    """One supervisor: what it knows, and what it does about what happens."""
+
+    settings: Settings
+    records: dict[str, Record]
+    """The places, in start order."""
+    phase: Phase
+    window: list[float]
+    """When automatic restarts were decided, the latest first."""
+    outcome: Outcome
+    error: BaseException | None
+
+    _now: float
+    _u: float
+    _queue: deque[Item]
+    _job: Job | None
+    _alarms: Alarms
+    _stop_due: float
+    _live: int
+    _zombies: int
+    _significant_up: int
+    _paused: dict[str, int]
+    _withdrawn: set[int]
+    _killing: bool
+    _fatal: list[BaseException]
+
+    def __init__(self, settings: Settings, children: Iterable[Record] = ()) -> None:
+        self.settings = settings
+        self.records = {record.id: record for record in children}
+        self.phase = "new"
+        self.window = []
+        self.outcome = "shutdown"
+        self.error = None
+        self._now = self._u = 0.0
+        self._queue = deque()
+        self._job = None
+        self._alarms = Alarms()
+        self._stop_due = math.inf
+        self._live = self._zombies = self._significant_up = 0
+        self._paused = {}
+        self._withdrawn = set()
+        self._killing = False
+        self._fatal = []
+
+    # The function ---------------------------------------------------------------------------
+
+    def handle(self, event: Input) -> Operations:
+        """Yield what follows from ``event``. Exhaust it before the next."""
+        self._now, self._u = event.now, event.u
+        yield from _HANDLERS[type(event)](self, event)
+        yield from self._advance()
+
+    def next_deadline(self) -> float:
+        """When to hand in the next `Tick`."""
+        return min(self._alarms.next(), self._stop_due)
+
+    def copy(self) -> Machine:
+        """An independent machine in the same state."""
+        twin = copy.copy(self)
+        for name in ("window", "_queue", "_alarms", "_paused", "_withdrawn", "_fatal"):
+            setattr(twin, name, getattr(self, name).copy())
+        twin.records = {id: record.copy() for id, record in self.records.items()}
+        twin._job = None if self._job is None else self._job.copy()
+        return twin
+
+    @property
+    def queued(self) -> int:
+        """How many ends, requests and retries wait for the job in hand."""
+        return len(self._queue)
+
+    # Jobs -----------------------------------------------------------------------------------
+
+    def _advance(self) -> Operations:
+        while True:
+            job = self._job
+            if job is None:
+                if not self._queue:
+                    return
+                yield from self._take(self._queue.popleft())
+            elif job.waiting is not None:
+                return
+            elif job.to_stop:
+                yield from self._stop_next(job)
+            elif job.purpose == "stop" and self._live:
+                if self._live == self._zombies:
+                    yield Stuck()
+                return
+            elif job.purpose == "restart" and not job.begun:
+                job.begun = not self._put_off(job)
+                if not job.begun:
+                    self._job = None
+            elif job.to_start:
+                yield from self._start_next(job)
+            else:
+                self._job = None
+                yield from self._complete(job)
+
+    def _take(self, item: Item) -> Operations:
+        if isinstance(item, Request):
+            yield from self._begin_request(item)
+            return
+        record = self.records.get(item.id)
+        if record is None:
+            return
+        if isinstance(item, Handle):
+            if record.found is not None and record.incarnation == item.run:
+                yield from self._ended_by_itself(record, record.found)
+        elif record.state == "restarting" and not record.live and record.chain == item.chain:
+            if isinstance(item, Retry):
+                yield from self._attempt(record, record.last_crash)
+            else:
+                self._job = self._restart_job(record)
+
+    def _stop_next(self, job: Job) -> Operations:
+        record = self.records.get(job.to_stop.pop())
+        if record is None:
+            return
+        if record.found is not None:
+            yield from self._found_dead(record, record.found)
+        elif record.live:
+            one_at_a_time = job.purpose != "stop" or not self.settings.dynamic
+            if record.state != "zombie" and one_at_a_time:
+                job.waiting = record.id
+            yield from self._stop_run(record)
+        elif record.state == "restarting" and record.id != job.subject:
+            yield from self._give_up_retry(record)
+
+    def _start_next(self, job: Job) -> Operations:
+        record = self.records.get(job.to_start.pop())
+        if record is None:
+            return
+        job.waiting = record.id
+        cause: Cause = (
+            "start" if job.purpose == "init" else "restart" if job.purpose == "restart" else "api"
+        )
+        yield from self._start_run(record, cause)
+
+    def _complete(self, job: Job) -> Operations:
+        if job.purpose == "init":
+            self.phase = "running"
+        elif job.purpose == "stop":
+            yield from self._finish()
+        if job.request is not None:
+            yield Reply(job.request, None)
+
+    def _finish(self) -> Operations:
+        self.phase = "ended"
+        if len(self._fatal) > 1:
+            self.error = BaseExceptionGroup("children ended fatally", self._fatal)
+        elif self._fatal:
+            self.error = self._fatal[0]
+        if not isinstance(self.error, errors.StartFailed):
+            yield self._tell(events.SupervisorEnded, None, outcome=self.outcome, reason=self.error)
+        yield Finished(self.error)
+
+    # Starting -------------------------------------------------------------------------------
+
+    def _on_begin(self, event: Begin) -> Operations:
+        if self.phase == "new":
+            self.phase = "starting"
+            self._job = Job("init", to_start=list(reversed(self.records)))
+        yield from ()
+
+    def _start_run(self, record: Record, cause: Cause) -> Operations:
+        record.incarnation += 1
+        record.live, record.ready, record.asked, record.killed = True, False, False, False
+        record.fault, record.value, record.cause = None, None, cause
+        self._live += 1
+        if record.state != "restarting":
+            yield self._move(record, "start")
+        self._alarms.set(record.id, "start", self._now + record.policy.start_timeout)
+        yield StartRun(record.id, record.incarnation)
+
+    def _on_ready(self, event: RunReady) -> Operations:
+        record = self._run(event.id, event.run)
+        if record is None or record.ready or record.asked or record.fault is not None:
+            return
+        self._alarms.clear(record.id)
+        record.ready, record.ready_at, record.value = True, self._now, event.value
+        record.restarts += record.cause == "restart"
+        yield self._move(record, "ready")
+        yield self._tell(events.ChildStarted, record, cause=record.cause)
+        if self._waits_for(record):
+            self._done_waiting()
+
+    def _start_failed(self, record: Record, reason: BaseException, job: Job) -> Operations:
+        record.last_crash = reason
+        if job.purpose == "restart":
+            if record.state != "restarting":
+                yield self._move(record, "retry")
+            record.chain += 1
+            yield from self._give_up_subject(job, record)
+            yield self._report(record, "start_error", "crashed", reason)
+            self._queue.append(Retry(record.id, record.chain))
+            self._drop(job)
+        elif job.purpose == "init":
+            yield self._move(record, "end")
+            yield self._report(record, "start_error", "crashed", reason)
+            self.error = _start_failed(record.id, reason)
+            yield from self._begin_stop()
+        else:
+            yield self._move(record, "remove" if job.purpose == "start_child" else "end")
+            if job.request is None:  # nobody is left to be told
+                yield self._report(record, "start_error", "crashed", reason)
+            else:
+                yield Reply(job.request, _start_failed(record.id, reason))
+            self._drop(job)
+
+    def _give_up_subject(self, job: Job, failed: Record) -> Operations:
+        """The retry is of the member that failed; the one the restart began with has no run."""
+        subject = self.records.get(job.subject)
+        if subject is not None and subject is not failed and subject.state == "restarting":
+            yield from self._give_up_retry(subject)
+
+    def _start_ignored(self, record: Record, end: End) -> Operations:
+        yield self._move(record, "remove" if self._leaves(record) else "end")
+        yield self._tell(events.ChildEnded, record, outcome="ignored", reason=end.reason)
+        self._done_waiting()
+
+    # Ends -----------------------------------------------------------------------------------
+
+    def _on_ended(self, event: RunEnded) -> Operations:
+        record = self._run(event.id, event.run)
+        if record is None:
+            return
+        end = event.end
+        if record.fault is not None and end.kind != "fatal":
+            end = End("crashed", record.fault)
+        if isinstance(end.reason, errors.LeakedCancelled) and self.phase == "stopping":
+            record.asked, end = True, End("stopped")
+        was_zombie = record.state == "zombie"
+        self._run_is_over(record)
+        if end.kind == "fatal":
+            yield from self._ended_fatally(record, end)
+        elif record.asked:
+            yield from self._ended_when_asked(record, end)
+        elif not record.ready:
+            yield from self._ended_before_ready(record, end)
+        elif self._escalates(record, end) and self.phase != "stopping":
+            yield from self._escalated(record, end)
+        else:
+            record.found = end
+            self._queue.append(Handle(record.id, record.incarnation))
+        if was_zombie:
+            self._zombies -= 1
+            self._resume_paused()
+
+    def _run_is_over(self, record: Record) -> None:
+        record.live = False
+        self._live -= 1
+        self._alarms.clear(record.id)
+        if record.ready:
+            uptime = self._now - record.ready_at
+            if record.policy.backoff is not None and uptime >= record.policy.backoff.reset_after:
+                record.attempt = 0
+            if uptime >= self.settings.max_seconds:
+                record.consecutive = 0
+
+    def _ended_before_ready(self, record: Record, end: End) -> Operations:
+        job, record.orphan = record.orphan or cast("Job", self._job), None
+        if end.kind == "ignored":
+            yield from self._start_ignored(record, end)
+        else:
+            reason = end.reason or errors.NotStarted(record.id)
+            yield from self._start_failed(record, reason, job)
+
+    def _ended_by_itself(self, record: Record, end: End) -> Operations:
+        record.found = None
+        crashed = end.kind != "normal"
+        outcome: Literal["normal", "crashed"] = "crashed" if crashed else "normal"
+        rule = ENDS[record.policy.restart, outcome]
+        if crashed:
+            record.last_crash = end.reason
+        restarted = rule.restarted and (
+            not crashed or _covers(record.policy.restart_on, end.reason)
+        )
+        if restarted:
+            yield self._move(record, "retry")
+        else:
+            yield self._move(record, "remove" if self._leaves(record) else "end")
+        yield self._tell(events.ChildEnded, record, outcome=outcome, reason=end.reason)
+        if rule.reported:
+            yield self._report(record, "child_terminated", outcome, end.reason)
+        if restarted:
+            record.chain += 1
+            yield from self._attempt(record, _cause(end))
+        elif record.policy.significant:
+            yield from self._auto_shutdown()
+
+    def _ended_when_asked(self, record: Record, end: End) -> Operations:
+        crashed = end.kind in ("crashed", "escalated", "ignored")
+        outcome = "crashed" if crashed else end.kind
+        if crashed:
+            record.last_crash = end.reason
+        yield self._move(record, "remove" if self._leaves(record) else "end")
+        if record.ready:
+            yield self._tell(events.ChildStopped, record, outcome=outcome, reason=end.reason)
+        yield from self._report_stop(record, outcome, end.reason)
+        yield from self._answer_waiters(record)
+        if self._escalates(record, end) and self.phase != "stopping":
+            yield from self._give_up(record, end.reason, "raised Escalate")
+        elif self._waits_for(record):
+            self._done_waiting()
+
+    def _report_stop(
+        self, record: Record, outcome: str, reason: BaseException | None
+    ) -> Operations:
+        if (
+            outcome == "crashed"
+            or (outcome == "killed" and record.policy.shutdown is not BRUTAL_KILL)
+            or (outcome == "normal" and record.ready and record.policy.restart == "permanent")
+        ):
+            yield self._report(record, "shutdown_error", outcome, reason)
+
+    def _found_dead(self, record: Record, end: End) -> Operations:
+        record.found = None
+        outcome = "normal" if end.kind == "normal" else "crashed"
+        if outcome == "crashed":
+            record.last_crash = end.reason
+        yield self._move(record, "remove" if self._leaves(record) else "end")
+        yield self._tell(events.ChildEnded, record, outcome=outcome, reason=end.reason)
+        yield from self._report_stop(record, outcome, end.reason)
+
+    def _ended_fatally(self, record: Record, end: End) -> Operations:
+        record.last_crash = end.reason
+        told = events.ChildStopped if record.asked else events.ChildEnded
+        yield self._move(record, "remove" if self._leaves(record) else "end")
+        yield self._tell(told, record, outcome="crashed", reason=end.reason)
+        yield from self._answer_waiters(record)
+        yield from self._fail(cast("BaseException", end.reason))
+        if self._waits_for(record):
+            self._done_waiting()
+
+    def _escalated(self, record: Record, end: End) -> Operations:
+        record.last_crash = end.reason
+        yield self._move(record, "remove" if self._leaves(record) else "end")
+        yield self._tell(events.ChildEnded, record, outcome="crashed", reason=end.reason)
+        yield self._report(record, "child_terminated", "crashed", end.reason)
+        yield from self._give_up(record, end.reason, "raised Escalate")
+
+    def _escalates(self, record: Record, end: End) -> bool:
+        return end.kind == "escalated" or (
+            end.kind == "crashed" and _touches(record.policy.escalate_on, end.reason)
+        )
+
+    def _auto_shutdown(self) -> Operations:
+        mode = self.settings.auto_shutdown
+        if mode == "any_significant" or (mode == "all_significant" and not self._significant_up):
+            yield from self._begin_stop()
+
+    # Restarting -----------------------------------------------------------------------------
+
+    def _attempt(self, record: Record, cause: BaseException | None) -> Operations:
+        parks = record.policy.on_limit == "park"
+        window = record.window if parks else self.window
+        over = self._count(record, window, "ended" if cause is None else "crashed")
+        if over and parks:
+            yield self._move(record, "park")
+            yield self._tell(events.ChildParked, record, reason=cause)
+            if record.policy.significant:
+                yield from self._auto_shutdown()
+        elif over:
+            yield self._move(record, "end")
+            yield from self._give_up(record, cause, over)
+        else:
+            record.attempt += 1
+            backoff = record.policy.backoff
+            delay = backoff.delay(record.attempt, self._u) if backoff is not None else 0.0
+            record.due = self._now + delay
+            if delay > 0:
+                yield self._tell(events.RetryScheduled, record, attempt=record.attempt, delay=delay)
+            self._job = self._restart_job(record)
+
+    def _count(self, record: Record, window: list[float], how: str) -> str:
+        """Count an automatic restart; say why that is one too many, if it is."""
+        settings = self.settings
+        record.consecutive += 1
+        if settings.max_restarts != math.inf:
+            oldest = self._now - settings.max_seconds
+            window[:] = [self._now, *(t for t in window if t >= oldest)]
+            if len(window) > settings.max_restarts:
+                times = f"{len(window)} times in {settings.max_seconds:g} s"
+                return f"{how} {times}; limit is {settings.max_restarts:g}"
+        limit = settings.max_consecutive
+        if limit is not None and record.consecutive > limit:
+            return f"{how} {record.consecutive} times in a row; limit is {limit}"
+        return ""
+
+    def _restart_job(self, record: Record) -> Job:
+        strategy = self.settings.strategy
+        if strategy == "one_for_one":
+            return Job("restart", record.id, to_start=[record.id])
+        if strategy == "one_for_all":
+            group = list(reversed(self.records))
+        else:
+            group = []
+            for id in reversed(self.records):
+                group.append(id)
+                if id == record.id:
+                    break
+        others = [id for id in reversed(group) if id != record.id]
+        return Job("restart", record.id, to_stop=others, to_start=group)
+
+    def _put_off(self, job: Job) -> bool:
+        """Whether this restart has to wait: for a zombie of its group, or for its backoff."""
+        record = self.records[job.subject]
+        if any(self._is_zombie(id) for id in job.to_start):
+            self._paused[record.id] = record.chain
+            return True
+        if record.due > self._now:
+            self._alarms.set(record.id, "retry", record.due)
+            return True
+        return False
+
+    def _is_zombie(self, id: str) -> bool:
+        record = self.records.get(id)
+        return record is not None and record.state == "zombie"
+
+    def _resume_paused(self) -> None:
+        for id, chain in self._paused.items():
+            self._queue.append(Resume(id, chain))
+        self._paused.clear()
+
+    def _give_up_retry(self, record: Record) -> Operations:
+        record.chain += 1
+        self._alarms.clear(record.id)
+        yield self._move(record, "remove" if self._leaves(record) else "end")
+
+    # Stopping -------------------------------------------------------------------------------
+
+    def _stop_run(self, record: Record) -> Operations:
+        if record.asked:
+            return  # joined, with what is left of its grace
+        record.asked = True
+        if record.state in ("starting", "running"):
+            yield self._move(record, "stop")
+        if record.fault is None:
+            yield from self._cancel_run(record, "its supervisor stops it")
+        elif self._grace(record) == 0:
+            yield from self._kill_run(record)
+
+    def _grace(self, record: Record) -> float:
+        shutdown = record.policy.shutdown
+        return 0.0 if self._killing or shutdown is BRUTAL_KILL else shutdown
+
+    def _cancel_run(self, record: Record, reason: str) -> Operations:
+        deadline = self._now + self._grace(record)
+        if deadline <= self._now:
+            yield from self._kill_run(record)
+        else:
+            self._alarms.set(record.id, "grace", deadline)
+            yield CancelRun(record.id, record.incarnation, deadline, reason)
+
+    def _kill_run(self, record: Record) -> Operations:
+        if not record.killed:
+            record.killed = True
+            self._alarms.clear(record.id)
+            yield KillRun(record.id, record.incarnation)
+
+    def _on_failing(self, event: RunFailing) -> Operations:
+        record = self._run(event.id, event.run)
+        if record is not None and record.fault is None and not record.asked:
+            yield from self._stop_failing(record, event.error)
+
+    def _stop_failing(self, record: Record, error: Exception) -> Operations:
+        record.fault = error
+        if record.state != "restarting":
+            yield self._move(record, "stop")
+        yield from self._cancel_run(record, str(error))
+
+    def _on_stuck(self, event: RunStuck) -> Operations:
+        record = self._run(event.id, event.run)
+        if record is not None:
+            yield from self._unkillable(record)
+
+    def _unkillable(self, record: Record) -> Operations:
+        if record.state == "zombie":
+            return
+        self._alarms.clear(record.id)
+        self._zombies += 1
+        yield self._move(record, "unkillable")
+        yield TellUnkillable(record.id, record.incarnation)
+        job = self._job
+        if job is None or job.waiting != record.id:
+            return
+        job.waiting = None
+        if record.asked:
+            if job.request is not None:
+                record.waiters.append(job.request)
+                job.request = None
+        elif job.purpose == "init":
+            yield from self._start_failed_as_zombie(record)
+        else:
+            record.orphan, self._job = job, None
+
+    def _start_failed_as_zombie(self, record: Record) -> Operations:
+        reason = cast("Exception", record.fault)
+        record.asked = True
+        yield self._report(record, "start_error", "crashed", reason)
+        self.error = _start_failed(record.id, reason)
+        yield from self._begin_stop()
+
+    def _give_up(self, record: Record, cause: BaseException | None, why: str) -> Operations:
+        error = errors.RestartLimitExceeded(self.settings.path[-1], record.id, why)
+        error.__cause__ = cause
+        self.outcome, self.error = "limit", error
+        yield self._report(record, "shutdown", "limit", error)
+        yield InterruptBody()
+        yield from self._begin_stop()
+
+    def _fail(self, error: BaseException) -> Operations:
+        if not any(error is one for one in self._fatal):
+            self._fatal.append(error)
+        self.outcome = "fatal"
+        yield InterruptBody()
+        yield from self._begin_stop()
+
+    def _begin_stop(self) -> Operations:
+        if self.phase in ("stopping", "ended"):
+            return
+        self.phase = "stopping"
+        job, self._job = self._job, Job("stop", to_stop=list(self.records))
+        queue, self._queue = self._queue, deque()
+        for item in queue:
+            if isinstance(item, Request) and item.number not in self._withdrawn:
+                yield Reply(item.number, self._stopped())
+        self._withdrawn.clear()
+        self._paused.clear()
+        if job is not None:
+            yield from self._leave(job, self._job)
+
+    def _leave(self, job: Job, stop: Job) -> Operations:
+        """Give up the job in hand for the stop: see its child's start or stop through first."""
+        record = self.records.get(job.waiting) if job.waiting is not None else None
+        if record is None or not record.live:
+            if job.request is not None:
+                yield Reply(job.request, None if job.purpose == "stop_child" else self._stopped())
+            return
+        if not self.settings.dynamic:
+            stop.waiting = record.id
+        if record.asked:
+            if job.request is not None:
+                record.waiters.append(job.request)
+            return
+        if job.request is not None:
+            yield Reply(job.request, self._stopped())
+        yield from self._stop_run(record)
+
+    def _stopped(self) -> errors.SupervisorStopped:
+        return errors.SupervisorStopped(self.settings.path[-1])
+
+    def _on_stop(self, event: Stop) -> Operations:
+        if event.cancelled:
+            self._stop_due = min(self._stop_due, self._now + self.settings.shutdown_timeout)
+            if self.phase not in ("stopping", "ended"):
+                self.outcome = "cancelled"
+        yield from self._begin_stop()
+
+    def _on_kill(self, event: Kill) -> Operations:
+        yield from self._kill()
+
+    def _kill(self) -> Operations:
+        if self._killing or self.phase == "ended":
+            return
+        self._killing, self._stop_due = True, math.inf
+        for record in list(self.records.values()):
+            if record.live and (record.asked or record.fault is not None):
+                yield from self._kill_run(record)
+        yield from self._begin_stop()
+
+    def _on_fail(self, event: Fail) -> Operations:
+        if self.phase != "ended":
+            yield from self._fail(event.error)
+
+    # Requests -------------------------------------------------------------------------------
+
+    def _on_request(self, event: Request) -> Operations:
+        if self.phase in ("stopping", "ended"):
+            yield Reply(event.number, self._stopped())
+        else:
+            self._queue.append(event)
+
+    def _on_withdraw(self, event: Withdraw) -> Operations:
+        if any(isinstance(item, Request) and item.number == event.number for item in self._queue):
+            self._withdrawn.add(event.number)
+        orphans = [record.orphan for record in self.records.values()] if self._zombies else []
+        for job in (self._job, *orphans):
+            if job is not None and job.request == event.number:
+                job.request = None
+        yield from ()
+
+    def _begin_request(self, request: Request) -> Operations:
+        if request.number in self._withdrawn:
+            self._withdrawn.remove(request.number)
+            return
+        refusal = self._refusal(request)
+        if refusal is not None:
+            yield Reply(request.number, refusal)
+        else:
+            yield from _REQUESTS[request.asked](self, request)
+
+    def _refusal(self, request: Request) -> errors.TridoError | None:
+        record = self.records.get(request.id)
+        if record is not None:
+            refusal = REFUSALS[request.asked].get(record.state)
+            return None if refusal is None else refusal(request.id)
+        if request.asked != "start_child":
+            return errors.ChildNotFound(request.id)
+        if self.settings.dynamic and len(self.records) >= self.settings.max_children:
+            return errors.MaxChildren(self.settings.path[-1], self.settings.max_children)
+        return None
+
+    def _start_child(self, request: Request) -> Operations:
+        self.records[request.id] = cast("Record", request.record)
+        self._job = Job("start_child", request.id, to_start=[request.id], request=request.number)
+        yield from ()
+
+    def _restart_child(self, request: Request) -> Operations:
+        record = self.records[request.id]
+        if record.state == "parked":
+            record.window.clear()
+            record.consecutive = 0
+        self._job = Job("restart_child", request.id, to_start=[request.id], request=request.number)
+        yield from ()
+
+    def _delete_child(self, request: Request) -> Operations:
+        yield self._move(self.records[request.id], "remove")
+        yield Reply(request.number, None)
+
+    def _stop_child(self, request: Request) -> Operations:
+        record = self.records[request.id]
+        if record.state == "zombie":
+            record.asked = True
+            record.waiters.append(request.number)
+        elif record.live or record.found is not None:
+            self._job = Job("stop_child", "", to_stop=[request.id], request=request.number)
+        else:
+            if record.state in ("restarting", "parked"):
+                yield from self._give_up_retry(record)
+            yield Reply(request.number, None)
+
+    def _answer_waiters(self, record: Record) -> Operations:
+        waiters, record.waiters = record.waiters, []
+        for number in waiters:
+            yield Reply(number, None)
+        orphan, record.orphan = record.orphan, None
+        if orphan is not None and orphan.request is not None:
+            reason = cast("Exception", record.fault)
+            yield Reply(orphan.request, _start_failed(record.id, reason))
+
+    # Time -----------------------------------------------------------------------------------
+
+    def _on_tick(self, event: Tick) -> Operations:
+        while (due := self._alarms.pop(self._now)) is not None:
+            yield from self._ring(self.records[due[0]], due[1])
+        if self._stop_due <= self._now:
+            yield from self._kill()
+
+    def _ring(self, record: Record, kind: Alarm) -> Operations:
+        if kind == "start":
+            seconds = record.policy.start_timeout
+            yield from self._stop_failing(record, errors.StartTimeout(record.id, seconds))
+        elif kind == "grace":
+            yield from self._kill_run(record)
+        else:
+            self._queue.append(Resume(record.id, record.chain))
+
+    # Small words ----------------------------------------------------------------------------
+
+    def _run(self, id: str, run: int) -> Record | None:
+        """The place whose live run this is; None if that run is no more."""
+        record = self.records.get(id)
+        if record is None or not record.live or record.incarnation != run:
+            return None
+        return record
+
+    def _leaves(self, record: Record) -> bool:
+        """Whether a place that ends goes, instead of staying without a run."""
+        return self.settings.dynamic or record.policy.restart == "temporary"
+
+    def _waits_for(self, record: Record) -> bool:
+        return self._job is not None and self._job.waiting == record.id
+
+    def _done_waiting(self) -> None:
+        if self._job is not None:
+            self._job.waiting = None
+
+    def _drop(self, job: Job) -> None:
+        if self._job is job:
+            self._job = None
+
+    def _move(self, record: Record, trigger: Trigger) -> Moved:
+        before, record.state = record.state, _next_state(record.state, trigger)
+        if record.policy.significant:
+            self._significant_up += (record.state in UP) - (before in UP)
+        if record.state == "removed":
+            self._alarms.clear(record.id)
+            del self.records[record.id]
+        return Moved(record, record.state)
+
+    def _tell(self, event: type[events.Event], record: Record | None, **fields: object) -> Tell:
+        settings = self.settings
+        id, run = (
+            (settings.path[-1], settings.incarnation)
+            if record is None
+            else (record.id, record.incarnation)
+        )
+        told = event(path=settings.path, id=id, incarnation=run, time=self._now, **fields)
+        return Tell(told, None if record is None else record.policy)
+
+    def _report(
+        self, record: Record, context: str, outcome: str, reason: BaseException | None
+    ) -> Tell:
+        return self._tell(
+            events.SupervisorReport, record, context=context, outcome=outcome, reason=reason
+        )
+
+
+_HANDLERS: Final[dict[type[Any], Callable[[Machine, Any], Operations]]] = {
+    Begin: Machine._on_begin,
+    RunReady: Machine._on_ready,
+    RunEnded: Machine._on_ended,
+    RunFailing: Machine._on_failing,
+    RunStuck: Machine._on_stuck,
+    Tick: Machine._on_tick,
+    Request: Machine._on_request,
+    Withdraw: Machine._on_withdraw,
+    Stop: Machine._on_stop,
+    Kill: Machine._on_kill,
+    Fail: Machine._on_fail,
+}
+_REQUESTS: Final[dict[str, Callable[[Machine, Request], Operations]]] = {
+    "start_child": Machine._start_child,
+    "restart_child": Machine._restart_child,
+    "delete_child": Machine._delete_child,
+    "stop_child": Machine._stop_child,
+}
+
+
+def _next_state(state: State, trigger: Trigger) -> State:
+    return LIFECYCLE[state][trigger]
+
+
+def _start_failed(id: str, reason: BaseException) -> errors.StartFailed:
+    return errors.StartFailed(id, reason)
+
+
+def _cause(end: End) -> BaseException | None:
+    """What a giving-up supervisor names as its cause after this end."""
+    gave_up = isinstance(end.reason, errors.RestartLimitExceeded)
+    return end.reason if end.kind != "normal" or gave_up else None
+
+
+def _leaves_of(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves_of(one)
+    else:
+        yield error
+
+
+def _covers(types: tuple[type[Exception], ...], error: BaseException | None) -> bool:
+    """Whether all that went wrong is of these types."""
+    return error is not None and (
+        isinstance(error, types) or all(isinstance(one, types) for one in _leaves_of(error))
+    )
+
+
+def _touches(types: tuple[type[Exception], ...], error: BaseException | None) -> bool:
+    """Whether any of what went wrong is of these types."""
+    return error is not None and (
+        isinstance(error, types) or any(isinstance(one, types) for one in _leaves_of(error))
+    )

@@ -1,0 +1,262 @@
+"""The adapter for async functions: one run of ``fn(*args)``, contained.
+
+Two tasks make a run. The *host* lives in the supervisor's nursery and holds a shielded scope (only
+the supervisor stops the run, in its order) and a nursery; the function runs in a task of its own
+in there, because a function that leaves a nursery or a scope open corrupts the nursery its task is
+in, and that must not be the one that its siblings are in. No exception leaves the host.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, final
+
+import trio
+from trio.lowlevel import Task, disable_ki_protection, enable_ki_protection
+
+from trido.supervision import errors
+from trido.supervision.current import CURRENT, CleanupTime, Current
+from trido.supervision.messages import End
+from trido.supervision.place import Report, as_place
+from trido.supervision.shields import break_shields
+from trido.supervision.spec import ChildSpec
+from trido.supervision.tables import State
+
+_PASSES = 100
+_PAUSE = 0.05
+
+
+@final
+class FunctionPlace:
+    """A place whose runs are calls of an async function."""
+
+    __slots__ = ("spec",)
+
+    def __init__(self, spec: ChildSpec[Any]) -> None:
+        self.spec = spec
+
+    def start(self, report: Report) -> FunctionRun:
+        """Start a run in a task of the supervisor's nursery."""
+        run = FunctionRun(self.spec, report)
+        report.nursery.start_soon(run.host, name=f"{report.name} (host)")
+        if not self.spec.signals_ready:
+            report.ready()
+        return run
+
+    def changed(self, state: State) -> None:
+        """Nothing of a function outlives its run."""
+
+
+as_place.register(ChildSpec, FunctionPlace)
+
+
+@final
+class FunctionRun:
+    """One call of the function."""
+
+    __slots__ = (
+        "_current",
+        "_ended",
+        "_error",
+        "_killed",
+        "_last_beat",
+        "_nursery",
+        "_report",
+        "_scope",
+        "_spec",
+        "_started",
+        "_task",
+    )
+
+    def __init__(self, spec: ChildSpec[Any], report: Report) -> None:
+        self._spec = spec
+        self._report = report
+        self._scope = trio.CancelScope(shield=True)
+        self._current = Current(report.child, CleanupTime(spec.shutdown))
+        self._nursery: trio.Nursery | None = None
+        self._task: Task | None = None
+        self._error: BaseException | None = None
+        self._started = False
+        self._killed = False
+        self._ended = False
+        self._last_beat = 0.0
+
+    # The port -------------------------------------------------------------------------------
+
+    def cancel(self, deadline: float, reason: str) -> None:
+        """Cancel the function; its cleanup scopes end by ``deadline``."""
+        self._current.cleanup_time.end_by(deadline)
+        self._scope.cancel(reason=reason)
+
+    def kill(self) -> None:
+        """Cancel it, expire its cleanup scopes, and break its shields until it ends."""
+        if self._killed:
+            return
+        self._killed = True
+        self._scope.cancel(reason="killed by its supervisor")
+        self._current.kill()
+        break_shields(self._scope)
+        self._report.nursery.start_soon(self._break_out, name=f"{self._report.name} (kill)")
+
+    def stack(self) -> str:
+        """The tasks of this run, and where each is."""
+        return "\n".join(map(_stack_of, _tasks_below(self._task))) if self._task else ""
+
+    # The tasks ------------------------------------------------------------------------------
+
+    @enable_ki_protection
+    async def host(self) -> None:
+        """Hold the scope and the nursery of the run, and tell how it ended."""
+        error: BaseException | None = None
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    nursery.start_soon(self._call, name=self._report.name)
+        # Whatever it is, it is this run's end: the classification decides, nothing is swallowed.
+        except BaseException as exc:  # noqa: ASYNC103
+            error = exc
+        finally:
+            self._ended = True
+            self._report.ended(self._classify(_joined(self._error, error)))
+            self._error = None
+
+    @enable_ki_protection
+    async def _call(self) -> None:
+        CURRENT.set(self._current)
+        self._task = trio.lowlevel.current_task()
+        if self._spec.heartbeat is not None and not self._spec.signals_ready:
+            self._watch_heartbeat()
+        kwargs = {"task_status": self} if self._spec.signals_ready else {}
+        try:
+            await _unprotected(self._spec.fn, self._spec.args, kwargs)
+        # The end of the run, for the host to classify; a Cancelled here is our scope's or leaked.
+        except BaseException as exc:  # noqa: ASYNC103
+            # Without our own frame, which would make a cycle of the error and this run.
+            self._error = exc.with_traceback(exc.__traceback__ and exc.__traceback__.tb_next)
+        finally:
+            if self._nursery is not None and self._spec.heartbeat is not None:
+                self._nursery.cancel_scope.cancel(reason="the function has ended")
+
+    async def _break_out(self) -> None:
+        deadline = trio.current_time() + self._spec.kill_timeout
+        passes = 0
+        while not self._ended and trio.current_time() < deadline:
+            break_shields(self._scope)
+            if passes < _PASSES:
+                passes += 1
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.sleep(min(_PAUSE, deadline - trio.current_time()))
+        for _ in range(_PASSES):
+            if self._ended:
+                return
+            break_shields(self._scope, of_subprocesses=True)
+            await trio.lowlevel.checkpoint()
+        self._report.unkillable()
+
+    # Ready, and alive -----------------------------------------------------------------------
+
+    def started(self, value: object = None) -> None:
+        """The ``task_status`` of the function: it is ready."""
+        if self._started:
+            raise RuntimeError("called 'started' twice on the same task status")
+        self._started = True
+        self._report.ready(value)
+        if self._spec.heartbeat is not None:
+            self._watch_heartbeat()
+
+    def beat(self) -> None:
+        """The function is alive."""
+        self._last_beat = trio.current_time()
+
+    def _watch_heartbeat(self) -> None:
+        self.beat()
+        if self._nursery is not None:
+            self._nursery.start_soon(self._listen, name=f"{self._report.name} (heartbeat)")
+
+    async def _listen(self) -> None:
+        period = self._spec.heartbeat or 0.0
+        while (due := self._last_beat + period) > trio.current_time():
+            await trio.sleep_until(due)
+        self._report.failing(errors.Unresponsive(self._spec.id, period))
+
+    # How it ended ---------------------------------------------------------------------------
+
+    def _classify(self, error: BaseException | None) -> End:
+        """Say how the run ended: the first of these rules that matches."""
+        cancelled, left = _without_cancelled(error)
+        leaves = tuple(_leaves(left))
+        if left is not None and any(not isinstance(leaf, Exception) for leaf in leaves):
+            return End("fatal", left)
+        if cancelled and not self._scope.cancel_called:
+            leaked = errors.LeakedCancelled("a Cancelled that nobody asked for came out of it")
+            leaked.__cause__ = error
+            return End("crashed", leaked)
+        if left is None:
+            if cancelled:
+                return End("killed" if self._killed else "stopped")
+            return End("normal")
+        reason = leaves[0] if len(leaves) == 1 else left
+        if any(isinstance(leaf, errors.Escalate) for leaf in leaves):
+            return End("escalated", reason)
+        if self._is_shutdown(leaves):
+            return End("normal", reason)
+        if all(isinstance(leaf, errors.Ignore) for leaf in leaves):
+            return End("ignored", reason)
+        return End("crashed", reason)
+
+    def _is_shutdown(self, leaves: tuple[BaseException, ...]) -> bool:
+        return all(isinstance(leaf, errors.Shutdown) for leaf in leaves) or all(
+            isinstance(leaf, errors.RestartLimitExceeded)
+            and leaf.supervisor is not None
+            and leaf.supervisor.opened_by is self._current
+            for leaf in leaves
+        )
+
+
+@disable_ki_protection
+async def _unprotected(
+    fn: Callable[..., Awaitable[object]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    await fn(*args, **kwargs)
+
+
+def _joined(one: BaseException | None, other: BaseException | None) -> BaseException | None:
+    """What the function raised and what its nursery did; without the nursery's own wrapping."""
+    if isinstance(other, BaseExceptionGroup) and len(other.exceptions) == 1:
+        other = other.exceptions[0]
+    if one is None or other is None:
+        return one or other
+    return BaseExceptionGroup("the function and what it left behind", [one, other])
+
+
+def _without_cancelled(error: BaseException | None) -> tuple[bool, BaseException | None]:
+    if isinstance(error, trio.Cancelled):
+        return True, None
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, left = error.split(trio.Cancelled)
+        # Splitting makes a new group even of one that has none.
+        return (True, left) if cancelled is not None else (False, error)
+    return False, error
+
+
+def _leaves(error: BaseException | None) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    elif error is not None:
+        yield error
+
+
+def _tasks_below(task: Task) -> Iterator[Task]:
+    yield task
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from _tasks_below(child)
+
+
+def _stack_of(task: Task) -> str:
+    summary = traceback.StackSummary.extract(task.iter_await_frames())
+    return f"{task.name}:\n{''.join(summary.format())}"

@@ -1,0 +1,84 @@
+"""The port between a supervisor and whatever runs in its places.
+
+A spec in a supervisor is a `Place`. It outlives its runs: what must outlive a run belongs to it.
+Supervision runs async functions (`trido.supervision.incarnation`) and supervisors; another room
+teaches it to run something else by registering a kind of spec with `as_place`.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any, Protocol
+
+import trio
+
+from trido.errors import SpecError
+from trido.supervision.child import Child
+from trido.supervision.messages import End
+from trido.supervision.tables import State
+
+__all__ = ["End", "Place", "Report", "Run", "as_place"]
+
+
+class Report(Protocol):
+    """What a run is given: where it may run, and whom it tells. One for each run."""
+
+    @property
+    def child(self) -> Child[Any]:
+        """The place, as its users see it."""
+
+    @property
+    def name(self) -> str:
+        """The path, as a name for the run's task."""
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """The supervisor's own nursery. No exception may leave a task in it."""
+
+    def ready(self, value: object = None) -> None:
+        """The run is ready; ``value`` becomes `Child.value`."""
+
+    def failing(self, error: Exception) -> None:
+        """The run cannot go on: stop it, and take its end for a crash by ``error``."""
+
+    def unkillable(self) -> None:
+        """The run was killed, and will not end."""
+
+    def ended(self, end: End) -> None:
+        """The run has ended, and nothing of it is left. Told once, last."""
+
+
+class Run(Protocol):
+    """One run of a place. All of this is synchronous, and safe at any time before its end."""
+
+    def cancel(self, deadline: float, reason: str) -> None:
+        """Ask it to stop; it is killed if it has not ended by ``deadline``."""
+
+    def kill(self) -> None:
+        """Make it stop. It tells `Report.unkillable` if that cannot be done."""
+
+    def beat(self) -> None:
+        """Its child says that it is alive."""
+
+    def stack(self) -> str:
+        """Where it is, for a person to read."""
+
+
+class Place(Protocol):
+    """A spec in a supervisor."""
+
+    def start(self, report: Report) -> Run:
+        """Start a run and return at once, in the supervisor's task and context."""
+
+    def changed(self, state: State) -> None:
+        """The place is now in this state."""
+
+
+@singledispatch
+def as_place(spec: object) -> Place:
+    """How to run what ``spec`` says. Register a kind of spec to teach supervision about it.
+
+    Raises:
+      SpecError: nobody has said how to run such a thing.
+    """
+    raise SpecError("children", spec, "a spec, such as a trido.ChildSpec")

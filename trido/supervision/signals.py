@@ -1,0 +1,66 @@
+"""`trio.run` for a process that somebody else stops."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+import outcome
+import trio
+
+from trido.supervision.block import ROOTS
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+def run(
+    async_fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: Unpack[Ts], **options: Any
+) -> T | None:
+    """Like `trio.run`, with SIGTERM as an ordered stop and a second signal as a kill.
+
+    The first SIGTERM cancels ``async_fn``, so that its supervisors stop their children in order;
+    this then returns None. SIGINT does the same by raising `KeyboardInterrupt`, as under
+    `trio.run`. A second signal of either kind sets the grace of every child to 0. Outside the main
+    thread, where Python delivers no signals, it is `trio.run`.
+
+    ``options`` are those of `trio.run`.
+    """
+    return trio.run(_with_signals, async_fn, args, **options)
+
+
+async def _with_signals(async_fn: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T | None:
+    if threading.current_thread() is not threading.main_thread():
+        return await async_fn(*args)
+    result: outcome.Outcome[T] | None = None
+    scope = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        listening = await nursery.start(_listen, scope)
+        with scope:
+            result = await outcome.acapture(async_fn, *args)
+            if scope.cancel_called and _was_cancelled(result):
+                result = None
+        listening.cancel(reason="the program has ended")
+    return None if result is None else result.unwrap()
+
+
+def _was_cancelled(result: outcome.Outcome[Any]) -> bool:
+    return isinstance(result, outcome.Error) and isinstance(result.error, trio.Cancelled)
+
+
+async def _listen(
+    scope: trio.CancelScope, *, task_status: trio.TaskStatus[trio.CancelScope]
+) -> None:
+    with (
+        trio.open_signal_receiver(signal.SIGTERM) as signals,
+        trio.CancelScope(shield=True) as listening,
+    ):
+        task_status.started(listening)
+        async for _ in signals:
+            roots = ROOTS.get(set())
+            if scope.cancel_called or any(root.is_stopping for root in roots):
+                for root in roots:
+                    root.kill_children()
+            scope.cancel(reason="SIGTERM")

@@ -1,0 +1,795 @@
+"""The supervisor: the thin shell around the decision.
+
+A `Supervisor` runs in a task of its own. Everything that happens to it (a run became ready or
+ended, somebody asks for a change, time has come) is put into its inbox; the task hands the inbox to
+the `Machine`, one input after another, and carries out the operations that come back. Nothing is
+decided here.
+
+Why it is built this way; each part was seen to be needed:
+
+- The task is shielded, and learns of an outer cancellation as an input. A plain nursery would
+  cancel all children at once, and OTP's order of stopping would be lost.
+- Every way out of the task kills what still runs, or the shields would keep it hanging.
+- The task yields at least once between two inputs that restart something: a restart loop whose
+  child crashes before its first checkpoint would otherwise never let anybody in.
+- Runs are compared by number. A run that was given up may still report; it must not be taken for
+  its successor.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import (
+    Any,
+    Final,
+    Generic,
+    Literal,
+    TypeVar,
+    TypeVarTuple,
+    Unpack,
+    cast,
+    final,
+    overload,
+)
+
+import trio
+from attrs import frozen
+from outcome import Error, Value
+from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
+
+from trido.supervision import draw, errors, events
+from trido.supervision.bus import Bus
+from trido.supervision.child import Child, ChildInfo
+from trido.supervision.current import CURRENT, Current
+from trido.supervision.decision import Machine
+from trido.supervision.messages import (
+    Begin,
+    CancelRun,
+    End,
+    Fail,
+    Finished,
+    Input,
+    InterruptBody,
+    Kill,
+    KillRun,
+    Moved,
+    Reply,
+    Request,
+    RunEnded,
+    RunFailing,
+    RunReady,
+    RunStuck,
+    StartRun,
+    Stop,
+    Stuck,
+    Tell,
+    TellUnkillable,
+    Tick,
+    Withdraw,
+)
+from trido.supervision.place import Report, as_place
+from trido.supervision.records import Record, Settings
+from trido.supervision.shields import spare
+from trido.supervision.spec import (
+    Backoff,
+    ChildPolicy,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    Exceptions,
+    Grace,
+    OnLimit,
+    Ready,
+    ReadySignalling,
+    Restart,
+    Spec,
+    SupervisorSpec,
+)
+from trido.supervision.tables import ACTIVE, Asked, State
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_SLICE: Final = 64
+"""How many inputs are handled at most before other tasks get their turn."""
+
+
+@frozen(kw_only=True)
+class Counts:
+    """What `Supervisor.counts` says: OTP's ``count_children``."""
+
+    specs: int
+    """Places, with or without a run."""
+    active: int
+    """Children that have a run which became ready."""
+    supervisors: int
+    """Places of supervisors, dead or alive."""
+    workers: int
+    """All other places, dead or alive."""
+
+
+@frozen(kw_only=True)
+class SupervisorStatistics:
+    """What `Supervisor.statistics` says, for debugging and monitoring."""
+
+    states: dict[State, int]
+    """How many children are in each state; states with none are left out."""
+    restarts_in_window: int
+    """How many automatic restarts count towards the limit, as of the last one."""
+    queued: int
+    """How many ends, requests and retries wait until what is in hand is done."""
+    callers: int
+    """How many tasks wait for an answer."""
+
+
+class SupervisorBase:
+    """What static and dynamic supervisors have in common. Not to be made by hand."""
+
+    def __init__(
+        self,
+        spec: SupervisorSpec | DynamicSupervisorSpec,
+        bus: Bus,
+        *,
+        path: tuple[str, ...] = (),
+        incarnation: int = 1,
+        report: Report | None = None,
+    ) -> None:
+        self.id: str = spec.name
+        """Its id; ``"root"`` for a root that was given none."""
+        self.spec = spec
+        self.opened_by: Current | None = None
+        self.bus = bus
+        self._report = report
+        self.path = (*path, self.id)
+        """The ids from the root to this supervisor."""
+        self._settings = _settings(spec, self.path, incarnation, root=report is None)
+        self._machine = Machine(self._settings, self._records(spec))
+        self._scope = trio.CancelScope(shield=True)
+        self.body_scope = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
+        self._inbox: deque[Input] = deque()
+        self._sleeper: Task | None = None
+        self._callers: dict[int, Task] = {}
+        self._number = 0
+        self.error: BaseException | None = None
+        """What leaves the supervisor once it has ended, if anything."""
+        self.told_to_end: Literal["stopped", "killed"] | None = None
+        """How the supervisor above asked it to end, if it did."""
+        self._finished = False
+        self.settled = trio.Event()
+        self.over = trio.Event()
+
+    def __repr__(self) -> str:
+        return f"<trido.{type(self).__name__} {'/'.join(self.path)!r} {self._machine.phase}>"
+
+    def _records(self, spec: SupervisorSpec | DynamicSupervisorSpec) -> Iterable[Record]:
+        return []
+
+    # Reading --------------------------------------------------------------------------------
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all children have ended and nothing can be started any more."""
+        return self._finished
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it is stopping its children, for good."""
+        return self._machine.phase == "stopping"
+
+    @overload
+    def __getitem__(self, key: Spec[T]) -> Child[T]: ...
+    @overload
+    def __getitem__(self, key: str) -> Child[Any]: ...
+    def __getitem__(self, key: Spec[T] | str) -> Child[T]:
+        """The live `Child` of this id, or of this spec.
+
+        Raises:
+          ChildNotFound: there is none.
+        """
+        id = key.child_id if isinstance(key, Spec) else key
+        record = self._machine.records.get(id)
+        if record is None:
+            raise errors.ChildNotFound(id)
+        return _child(record)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a place of this id."""
+        return key in self._machine.records
+
+    def children(self) -> tuple[ChildInfo, ...]:
+        """A snapshot of every place, in start order."""
+        return tuple(_child(record).info() for record in self._machine.records.values())
+
+    def counts(self) -> Counts:
+        """How many places there are, of which kind, and how many have a run."""
+        records = self._machine.records.values()
+        supervisors = sum(record.policy.kind == "supervisor" for record in records)
+        return Counts(
+            specs=len(records),
+            active=sum(record.state in ACTIVE for record in records),
+            supervisors=supervisors,
+            workers=len(records) - supervisors,
+        )
+
+    def statistics(self) -> SupervisorStatistics:
+        """What is going on in here, for debugging and monitoring."""
+        states: dict[State, int] = {}
+        for record in self._machine.records.values():
+            states[record.state] = states.get(record.state, 0) + 1
+        return SupervisorStatistics(
+            states=states,
+            restarts_in_window=len(self._machine.window),
+            queued=self._machine.queued + len(self._inbox),
+            callers=len(self._callers),
+        )
+
+    def tree(self) -> str:
+        """The tree from here on down as text: every child with its state and its runs."""
+        return draw.tree(self._drawing())
+
+    def _drawing(self) -> draw.Node:
+        mode = "dynamic" if self._settings.dynamic else self._settings.strategy
+        node = draw.Node(f"{self.id} [{mode}]")
+        for record in self._machine.records.values():
+            node.children.append(_draw_child(record))
+        return node
+
+    # Changing -------------------------------------------------------------------------------
+
+    async def stop_child(self, child: str | Child[Any] | Spec[Any]) -> None:
+        """Stop a child and wait until it has ended; cancel its restart if one is due.
+
+        The place stays, without a run, and `restart_child` runs it again; a temporary or dynamic
+        child is removed. Stopping a child that has no run does nothing.
+
+        If the caller is cancelled, a stop that has begun is carried through.
+
+        Checkpoints: always.
+
+        Raises:
+          ChildNotFound: there is no such child.
+          SupervisorStopped: the supervisor is stopping or has ended.
+          DeadlockError: the caller descends from a child that is being started or stopped.
+        """
+        await self._ask("stop_child", self._id_of(child))
+
+    async def restart_child(self, child: str | Child[Any] | Spec[Any]) -> Child[Any]:
+        """Run a child again that has no run, and wait until it is ready.
+
+        It keeps its position. It is not an automatic restart and does not count as one. A child
+        that was parked begins with an empty window.
+
+        If the caller is cancelled, a start that has begun is carried through and the child stays.
+
+        Checkpoints: always.
+
+        Raises:
+          ChildNotFound: there is no such child.
+          ChildRunning, ChildRestarting: it has a run, or is about to have one.
+          StartFailed: it failed before it was ready, and stays without a run.
+          SupervisorStopped: the supervisor is stopping or has ended.
+          DeadlockError: the caller descends from a child that is being started or stopped.
+        """
+        id = self._id_of(child)
+        record = self._machine.records.get(id)
+        await self._ask("restart_child", id)
+        return _child(cast("Record", record or self._machine.records.get(id)))
+
+    async def delete_child(self, child: str | Child[Any] | Spec[Any]) -> None:
+        """Remove the place of a child that has no run.
+
+        Checkpoints: always.
+
+        Raises:
+          ChildNotFound: there is no such child.
+          ChildRunning, ChildRestarting: it has a run, or is about to have one.
+          SupervisorStopped: the supervisor is stopping or has ended.
+          DeadlockError: the caller descends from a child that is being started or stopped.
+        """
+        await self._ask("delete_child", self._id_of(child))
+
+    @enable_ki_protection
+    def stop(self, *, cancelled: bool = False) -> None:
+        """Stop all children, in order, beginning as soon as the caller yields.
+
+        The block's body goes on, and nothing is raised: `wait` returns once they have ended.
+        Stopping twice is stopping once. ``cancelled`` says that it is because the scope around
+        the supervisor was cancelled.
+        """
+        self._post(Stop(now=trio.current_time(), cancelled=cancelled))
+
+    async def wait(self) -> None:
+        """Wait until all children have ended, however they ended.
+
+        Checkpoints: always.
+
+        Raises:
+          DeadlockError: the caller descends from a child that is being started or stopped.
+        """
+        if not self.over.is_set():
+            self.refuse_deadlock("wait for its end")
+        await self.over.wait()
+
+    def kill_children(self) -> None:
+        """Stop in order, with no grace left for anybody."""
+        self._post(Kill(now=trio.current_time()))
+
+    async def _start_place(self, id: str, spec: Spec[T]) -> Child[T]:
+        record = Record(id, spec.policy)
+        child: Child[T] = Child(self, as_place(spec), record)
+        record.tag = child
+        await self._ask("start_child", id, record)
+        return child
+
+    def _id_of(self, child: str | Child[Any] | Spec[Any]) -> str:
+        if isinstance(child, Child):
+            record = self._machine.records.get(child.id)
+            if record is None or record.tag is not child:
+                raise errors.ChildNotFound(child.id)
+            return child.id
+        return child.child_id if isinstance(child, Spec) else child
+
+    @enable_ki_protection
+    async def _ask(self, asked: Asked, id: str, record: Record | None = None) -> None:
+        self.refuse_deadlock(asked)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._finished:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise errors.SupervisorStopped(self.id)
+        self._number += 1
+        number = self._number
+        now, u = trio.current_time(), random.random()
+        self._post(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
+        self._callers[number] = trio.lowlevel.current_task()
+
+        def abort(_: RaiseCancelT) -> Abort:
+            del self._callers[number]
+            self._inbox.appendleft(Withdraw(now=trio.current_time(), number=number))
+            self._wake()
+            return Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def refuse_deadlock(self, what: str) -> None:
+        """Raise `DeadlockError` if the calling task's child cannot be started or stopped first."""
+        current = CURRENT.get()
+        child = None if current is None else current.child
+        while child is not None:
+            record, above = child.record, child.supervisor
+            if above is self and record.live and (record.asked or not record.ready):
+                doing = "stopping" if record.asked else "starting"
+                raise errors.DeadlockError(
+                    f"child {child.id!r} cannot {what} of supervisor {self.id!r},"
+                    f" which is {doing} it"
+                )
+            child = above.as_child()
+
+    def as_child(self) -> Child[Any] | None:
+        """The child this supervisor is, or was opened by; None for a root outside any child."""
+        if self._report is not None:
+            return self._report.child
+        return None if self.opened_by is None else self.opened_by.child
+
+    # The task -------------------------------------------------------------------------------
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Supervise until all children have ended. Raises nothing: see `error`."""
+        if self._report is None and self.opened_by is not None:
+            self.opened_by.supervisors.add(self)
+        spare(self._scope)
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    self._post(Begin(now=trio.current_time()))
+                    await self._supervise()
+        # A failure in here is a bug, ours or an operating system's: never lost, see `error`.
+        except BaseException as exc:  # noqa: ASYNC103
+            self.error = self.error or exc
+        finally:
+            self._end()
+
+    async def _supervise(self) -> None:
+        try:
+            while not self._finished:
+                await self._sleep_until(self._machine.next_deadline())
+                self._work()
+        except BaseException as exc:
+            self.error = exc
+            self._abandon()
+
+    def _work(self) -> None:
+        restarted = False
+        for _ in range(_SLICE):
+            if not self._inbox or restarted or self._finished:
+                break
+            restarted = self._handle(self._inbox.popleft())
+        now = trio.current_time()
+        if not self._finished and self._machine.next_deadline() <= now:
+            self._handle(Tick(now=now, u=random.random()))
+
+    def _handle(self, event: Input) -> bool:
+        """Hand ``event`` in and carry out what follows; whether something was restarted."""
+        if isinstance(event, Request) and event.number not in self._callers:
+            return False
+        restarted = False
+        for operation in self._machine.handle(event):
+            _CARRY_OUT[type(operation)](self, operation)
+            restarted = restarted or (isinstance(operation, StartRun) and operation.run > 1)
+        if self._machine.phase == "running" and not self.settled.is_set():
+            self.settled.set()
+            if self._report is not None:
+                self._report.ready(self)
+        return restarted
+
+    async def _sleep_until(self, deadline: float) -> None:
+        if self._inbox:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+        if deadline == math.inf:
+            await self._sleep()
+            return
+        with trio.CancelScope(deadline=deadline):
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        self._sleeper = trio.lowlevel.current_task()
+
+        def abort(_: RaiseCancelT) -> Abort:
+            self._sleeper = None
+            return Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def _post(self, event: Input) -> None:
+        if not self._finished:
+            self._inbox.append(event)
+            self._wake()
+
+    def _wake(self) -> None:
+        sleeper, self._sleeper = self._sleeper, None
+        if sleeper is not None:
+            trio.lowlevel.reschedule(sleeper)
+
+    def _abandon(self) -> None:
+        """Kill what runs, in reverse order, without the machine's help."""
+        self._finish()
+        self.body_scope.cancel(reason=f"supervisor {self.id!r} failed")
+        for record in reversed(self._machine.records.values()):
+            run = _child(record).run
+            if run is not None:
+                run.kill()
+
+    def _finish(self) -> None:
+        self._finished = True
+        callers, self._callers = self._callers, {}
+        for task in callers.values():
+            trio.lowlevel.reschedule(task, Error(errors.SupervisorStopped(self.id)))
+
+    def _end(self) -> None:
+        self._finish()
+        self._inbox.clear()
+        if self.opened_by is not None:
+            self.opened_by.supervisors.discard(self)
+        for record in self._machine.records.values():
+            _child(record).wake_waiters()
+        self.settled.set()
+        self.over.set()
+        if self._report is not None:
+            self._report.ended(self._end_of_child())
+
+    def _end_of_child(self) -> End:
+        """How this supervisor ended, to the one above: giving up is a shutdown there."""
+        if self._machine.phase != "ended":
+            return End("crashed", self.error)
+        if self._machine.outcome == "fatal":
+            return End("fatal", self.error)
+        if isinstance(self.error, errors.StartFailed):
+            return End("crashed", self.error)
+        if self.error is None and self.told_to_end:
+            return End(self.told_to_end)
+        return End("normal", self.error)
+
+    # Carrying out ---------------------------------------------------------------------------
+
+    def _start_run(self, operation: StartRun) -> None:
+        child = _child(self._machine.records[operation.id])
+        report = RunReport(self, child, operation.run)
+        try:
+            run = child.place.start(report)
+        except Exception as error:
+            report.ended(End("crashed", error))
+        else:
+            child.run = None if report.is_over else run
+
+    def _cancel_run(self, operation: CancelRun) -> None:
+        run = _child(self._machine.records[operation.id]).run
+        if run is not None:
+            run.cancel(operation.deadline, operation.reason)
+
+    def _kill_run(self, operation: KillRun) -> None:
+        run = _child(self._machine.records[operation.id]).run
+        if run is not None:
+            run.kill()
+
+    def _moved(self, operation: Moved) -> None:
+        child = _child(operation.record)
+        child.place.changed(operation.state)
+        child.wake_waiters()
+
+    def _tell(self, operation: Tell) -> None:
+        self._tell_event(operation.event, operation.policy)
+
+    def _tell_unkillable(self, operation: TellUnkillable) -> None:
+        record = self._machine.records[operation.id]
+        run = _child(record).run
+        event = events.ChildUnkillable(
+            path=self.path,
+            id=operation.id,
+            incarnation=operation.run,
+            time=trio.current_time(),
+            stack="" if run is None else run.stack(),
+        )
+        self._tell_event(event, record.policy)
+
+    def _tell_event(self, event: events.Event, policy: ChildPolicy | None) -> None:
+        fatal = self.bus.tell(event, self._settings, policy)
+        if fatal is not None:
+            self._post(Fail(now=event.time, error=fatal))
+
+    def _reply(self, operation: Reply) -> None:
+        task = self._callers.pop(operation.number, None)
+        if task is not None:
+            error = operation.error
+            trio.lowlevel.reschedule(task, Value(None) if error is None else Error(error))
+
+    def _interrupt_body(self, operation: InterruptBody) -> None:
+        self.body_scope.cancel(reason=f"supervisor {self.id!r} gives up")
+
+    def _stuck(self, operation: Stuck) -> None:
+        if self._report is not None:
+            self._report.unkillable()
+
+    def _finished_by(self, operation: Finished) -> None:
+        self.error = operation.error
+        if isinstance(self.error, errors.RestartLimitExceeded):
+            self.error.supervisor = self
+        self._finish()
+
+
+_CARRY_OUT: Final[dict[type[Any], Callable[[SupervisorBase, Any], None]]] = {
+    StartRun: SupervisorBase._start_run,
+    CancelRun: SupervisorBase._cancel_run,
+    KillRun: SupervisorBase._kill_run,
+    Moved: SupervisorBase._moved,
+    Tell: SupervisorBase._tell,
+    TellUnkillable: SupervisorBase._tell_unkillable,
+    Reply: SupervisorBase._reply,
+    InterruptBody: SupervisorBase._interrupt_body,
+    Stuck: SupervisorBase._stuck,
+    Finished: SupervisorBase._finished_by,
+}
+
+
+@final
+class RunReport:
+    """Takes one run's word, as inputs for its supervisor."""
+
+    __slots__ = ("_run", "_supervisor", "child", "is_over")
+
+    def __init__(self, supervisor: SupervisorBase, child: Child[Any], run: int) -> None:
+        self._supervisor = supervisor
+        self._run = run
+        self.child = child
+        self.is_over = False
+
+    @property
+    def name(self) -> str:
+        """The path of the child."""
+        return "/".join((*self._supervisor.path, self.child.id))
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The ids from the root to the supervisor."""
+        return self._supervisor.path
+
+    @property
+    def bus(self) -> Bus:
+        """The observers of the tree."""
+        return self._supervisor.bus
+
+    @property
+    def incarnation(self) -> int:
+        """The number of the run."""
+        return self._run
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """The supervisor's own nursery."""
+        return cast("trio.Nursery", self._supervisor._nursery)
+
+    def ready(self, value: object = None) -> None:
+        """The run is ready."""
+        now = trio.current_time()
+        self._supervisor._post(RunReady(now=now, id=self.child.id, run=self._run, value=value))
+
+    def failing(self, error: Exception) -> None:
+        """The run cannot go on."""
+        now = trio.current_time()
+        self._supervisor._post(RunFailing(now=now, id=self.child.id, run=self._run, error=error))
+
+    def unkillable(self) -> None:
+        """The run was killed, and will not end."""
+        now = trio.current_time()
+        self._supervisor._post(RunStuck(now=now, id=self.child.id, run=self._run))
+
+    def ended(self, end: End) -> None:
+        """The run has ended."""
+        self.is_over = True
+        self.child.run = None
+        now, u = trio.current_time(), random.random()
+        self._supervisor._post(RunEnded(now=now, u=u, id=self.child.id, run=self._run, end=end))
+
+
+@final
+class Supervisor(SupervisorBase):
+    """A running supervisor of children that are listed in its spec, and of those added later.
+
+    Made by `open_supervisor` and `supervise` only. Changing methods are served one after another,
+    between restarts.
+    """
+
+    spec: SupervisorSpec
+
+    def _records(self, spec: SupervisorSpec | DynamicSupervisorSpec) -> Iterable[Record]:
+        for child in cast("SupervisorSpec", spec).children:
+            record = Record(child.child_id, child.policy)
+            record.tag = Child[Any](self, as_place(child), record)
+            yield record
+
+    @overload
+    async def start_child(self, fn: Spec[T], /) -> Child[T]: ...
+    @overload
+    async def start_child(
+        self,
+        fn: ReadySignalling[Unpack[Ts], T],
+        /,
+        *args: Unpack[Ts],
+        id: str | None = None,
+        restart: Restart = "permanent",
+        shutdown: Grace = 5.0,
+        ready: Ready | None = None,
+        start_timeout: float = math.inf,
+        kill_timeout: float = 5.0,
+        significant: bool = False,
+        backoff: Backoff | None = None,
+        on_limit: OnLimit = "escalate",
+        restart_on: Exceptions = Exception,
+        escalate_on: Exceptions = (),
+        heartbeat: float | None = None,
+    ) -> Child[T]: ...
+    @overload
+    async def start_child(
+        self,
+        fn: Callable[[Unpack[Ts]], Awaitable[object]],
+        /,
+        *args: Unpack[Ts],
+        id: str | None = None,
+        restart: Restart = "permanent",
+        shutdown: Grace = 5.0,
+        ready: Ready | None = None,
+        start_timeout: float = math.inf,
+        kill_timeout: float = 5.0,
+        significant: bool = False,
+        backoff: Backoff | None = None,
+        on_limit: OnLimit = "escalate",
+        restart_on: Exceptions = Exception,
+        escalate_on: Exceptions = (),
+        heartbeat: float | None = None,
+    ) -> Child[None]: ...
+    async def start_child(self, fn: Any, /, *args: Any, **fields: Any) -> Child[Any]:
+        """Start ``fn(*args)``, or a spec, under this supervisor and wait until it is ready.
+
+        The child is running, and restarted by this supervisor's policy, once this method returns;
+        unless it said `Ignore`, then the `Child` has no run. If it raises anything but Cancelled,
+        no trace of the child remains. If the caller is cancelled, a start that has begun is
+        carried through and the child stays: look it up by id. The keyword arguments are those of
+        `ChildSpec`.
+
+        Checkpoints: always. Ordering: children stop in the reverse of the order in which this
+        method returned.
+
+        Raises:
+          SpecError: the child is not one that can be.
+          StartFailed: it failed before it was ready; the cause is attached.
+          ChildAlreadyStarted: a child with this id is running.
+          ChildAlreadyPresent: a child with this id is there, without a run.
+          SupervisorStopped: the supervisor is stopping or has ended.
+          DeadlockError: the caller descends from a child that is being started or stopped.
+        """
+        if isinstance(fn, Spec):
+            if args or fields:
+                raise TypeError("start_child(spec) takes no other arguments")
+            spec = fn
+        else:
+            spec = ChildSpec(fn, *args, **fields)
+        self.spec.check_child(spec)
+        return await self._start_place(spec.child_id, spec)
+
+
+@final
+class DynamicSupervisor(SupervisorBase, Generic[Unpack[Ts]]):
+    """A running supervisor of any number of children of one template.
+
+    Made by `open_dynamic_supervisor` only. ``Ts`` are the types of the arguments that
+    `start_child` adds to the template's.
+    """
+
+    spec: DynamicSupervisorSpec
+    _generated = 0
+
+    async def start_child(self, *args: Unpack[Ts], id: str | None = None) -> Child[Any]:
+        """Start a child of the template, with these further arguments, and wait until it is ready.
+
+        Without an ``id`` it gets one that is free, made of the template's name. Otherwise as
+        `Supervisor.start_child`.
+
+        Checkpoints: always.
+
+        Raises:
+          SpecError: the function does not take such arguments.
+          MaxChildren: there are ``max_children`` already.
+          StartFailed: it failed before it was ready; the cause is attached.
+          ChildAlreadyStarted, ChildAlreadyPresent: there is a child with this id.
+          SupervisorStopped: the supervisor is stopping or has ended.
+          DeadlockError: the caller descends from a child that is being started or stopped.
+        """
+        spec = self.spec.child(self._free_id() if id is None else id, args)
+        return await self._start_place(spec.id, spec)
+
+    def _free_id(self) -> str:
+        while True:
+            self._generated += 1
+            id = f"{self.spec.child_name}-{self._generated}"
+            if id not in self:
+                return id
+
+
+def _child(record: Record) -> Child[Any]:
+    return cast("Child[Any]", record.tag)
+
+
+def _settings(
+    spec: SupervisorSpec | DynamicSupervisorSpec,
+    path: tuple[str, ...],
+    incarnation: int,
+    *,
+    root: bool,
+) -> Settings:
+    dynamic = isinstance(spec, DynamicSupervisorSpec)
+    return Settings(
+        path=path,
+        incarnation=incarnation,
+        strategy=spec.strategy,
+        max_restarts=spec.max_restarts,
+        max_seconds=spec.max_seconds,
+        max_consecutive=spec.max_consecutive,
+        auto_shutdown=spec.auto_shutdown,
+        shutdown_timeout=spec.shutdown_timeout if root else math.inf,
+        dynamic=dynamic,
+        max_children=spec.max_children if dynamic else math.inf,
+    )
+
+
+def _draw_child(record: Record) -> draw.Node:
+    if isinstance(record.value, SupervisorBase):
+        node = record.value._drawing()
+    else:
+        node = draw.Node(record.id)
+    restarts = f", {record.restarts} restarts" if record.restarts else ""
+    node.text += f" {record.state} (run {record.incarnation}{restarts})"
+    return node
