@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeVar, TypeVarTuple, Unpack, cast, overload
 
@@ -13,16 +12,10 @@ from trio.lowlevel import enable_ki_protection
 from trido.supervision.bus import Bus, Observer
 from trido.supervision.current import CURRENT
 from trido.supervision.spec import (
-    AutoShutdown,
-    Backoff,
+    DynamicOptions,
     DynamicSupervisorSpec,
-    Exceptions,
-    Grace,
-    OnLimit,
-    Ready,
-    Restart,
     Spec,
-    Strategy,
+    SupervisorOptions,
     SupervisorSpec,
 )
 from trido.supervision.supervisor import DynamicSupervisor, Supervisor, SupervisorBase
@@ -37,14 +30,8 @@ ROOTS: trio.lowlevel.RunVar[set[SupervisorBase]] = trio.lowlevel.RunVar("trido.r
 @overload
 def open_supervisor(
     *children: Spec[Any],
-    id: str | None = None,
-    strategy: Strategy = "one_for_one",
-    max_restarts: float = 3,
-    max_seconds: float = 5.0,
-    auto_shutdown: AutoShutdown = "never",
-    max_consecutive: int | None = None,
-    shutdown_timeout: float = math.inf,
     observers: Iterable[Observer] = (),
+    **options: Unpack[SupervisorOptions],
 ) -> AbstractAsyncContextManager[Supervisor]: ...
 @overload
 def open_supervisor(
@@ -53,12 +40,12 @@ def open_supervisor(
 @overload
 def open_supervisor(
     *, spec: DynamicSupervisorSpec, observers: Iterable[Observer] = ()
-) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[tuple[Any, ...]]]]: ...
+) -> AbstractAsyncContextManager[DynamicSupervisor[*tuple[Any, ...]]]: ...
 def open_supervisor(
     *children: Any,
     spec: SupervisorSpec | DynamicSupervisorSpec | None = None,
     observers: Iterable[Observer] = (),
-    **fields: Any,
+    **options: Any,
 ) -> AbstractAsyncContextManager[Any]:
     """Supervise ``children`` for as long as the block lasts.
 
@@ -75,17 +62,18 @@ def open_supervisor(
     cancellation.
 
     Args:
-      children: what to supervise; the other arguments are those of `SupervisorSpec`.
+      children: what to supervise.
       spec: instead of all these, the supervisor as data.
       observers: each is called with every event of the tree; see `trido.events`.
+      options: those of `SupervisorSpec`.
 
     Raises:
       SpecError: at once, if the supervisor or a child is not one that can be.
       StartFailed: when entering, if a child failed before it was ready.
     """
     if spec is None:
-        return _open(Supervisor(SupervisorSpec(*children, **fields), Bus(observers)))
-    if children or fields:
+        return _open(Supervisor(SupervisorSpec(*children, **options), Bus(observers)))
+    if children or options:
         raise TypeError("open_supervisor(spec=...) takes no other arguments but observers")
     if isinstance(spec, DynamicSupervisorSpec):
         return _open(DynamicSupervisor(spec, Bus(observers)))
@@ -94,57 +82,27 @@ def open_supervisor(
 
 @overload
 def open_dynamic_supervisor(
-    fn: Callable[[Unpack[Ts]], Awaitable[object]],
+    fn: Callable[[*Ts], Awaitable[object]],
     /,
     *,
-    id: str | None = None,
-    max_children: float = math.inf,
-    max_restarts: float = 3,
-    max_seconds: float = 5.0,
-    max_consecutive: int | None = None,
-    shutdown_timeout: float = math.inf,
-    restart: Restart = "permanent",
-    shutdown: Grace = 5.0,
-    ready: Ready | None = None,
-    start_timeout: float = math.inf,
-    kill_timeout: float = 5.0,
-    backoff: Backoff | None = None,
-    on_limit: OnLimit = "escalate",
-    restart_on: Exceptions = Exception,
-    escalate_on: Exceptions = (),
-    heartbeat: float | None = None,
     observers: Iterable[Observer] = (),
-) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[Ts]]]: ...
+    **options: Unpack[DynamicOptions],
+) -> AbstractAsyncContextManager[DynamicSupervisor[*Ts]]: ...
 @overload
 def open_dynamic_supervisor(
     fn: Callable[..., Awaitable[object]],
     /,
     *args: Any,
-    id: str | None = None,
-    max_children: float = math.inf,
-    max_restarts: float = 3,
-    max_seconds: float = 5.0,
-    max_consecutive: int | None = None,
-    shutdown_timeout: float = math.inf,
-    restart: Restart = "permanent",
-    shutdown: Grace = 5.0,
-    ready: Ready | None = None,
-    start_timeout: float = math.inf,
-    kill_timeout: float = 5.0,
-    backoff: Backoff | None = None,
-    on_limit: OnLimit = "escalate",
-    restart_on: Exceptions = Exception,
-    escalate_on: Exceptions = (),
-    heartbeat: float | None = None,
     observers: Iterable[Observer] = (),
-) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[tuple[Any, ...]]]]: ...
+    **options: Unpack[DynamicOptions],
+) -> AbstractAsyncContextManager[DynamicSupervisor[*tuple[Any, ...]]]: ...
 def open_dynamic_supervisor(
     fn: Callable[..., Awaitable[object]],
     /,
     *args: Any,
     observers: Iterable[Observer] = (),
-    **fields: Any,
-) -> AbstractAsyncContextManager[DynamicSupervisor[Unpack[tuple[Any, ...]]]]:
+    **options: Any,
+) -> AbstractAsyncContextManager[DynamicSupervisor[*tuple[Any, ...]]]:
     """Supervise any number of runs of ``fn(*args, *extra_args)`` for as long as the block lasts.
 
     It starts with no child; `DynamicSupervisor.start_child` adds one. Leaving stops them all at
@@ -154,7 +112,7 @@ def open_dynamic_supervisor(
     Raises:
       SpecError: at once, if the supervisor is not one that can be.
     """
-    spec = DynamicSupervisorSpec(fn, *args, **fields)
+    spec = DynamicSupervisorSpec(fn, *args, **options)
     return _open(DynamicSupervisor(spec, Bus(observers)))
 
 
@@ -181,7 +139,7 @@ async def supervise(
 
 @asynccontextmanager
 @enable_ki_protection
-async def _open(supervisor: S) -> AsyncIterator[S]:
+async def _open(supervisor: S) -> AsyncGenerator[S]:
     supervisor.opened_by = CURRENT.get()
     attendance = _Attendance(supervisor)
     failure: BaseException | None = None
@@ -202,7 +160,7 @@ async def _open(supervisor: S) -> AsyncIterator[S]:
 
 
 @contextmanager
-def _registered(supervisor: SupervisorBase) -> Iterator[None]:
+def _registered(supervisor: SupervisorBase) -> Generator[None]:
     try:
         roots = ROOTS.get()
     except LookupError:

@@ -10,8 +10,8 @@ from trio.lowlevel import disable_ki_protection
 
 from trido.supervision import events
 from trido.supervision.log import log_event
+from trido.supervision.policy import ChildPolicy
 from trido.supervision.records import Settings
-from trido.supervision.spec import ChildPolicy
 
 Observer: TypeAlias = Callable[[events.Event], object]
 

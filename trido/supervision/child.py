@@ -8,8 +8,8 @@ import trio
 from attrs import frozen
 
 from trido.supervision import errors
+from trido.supervision.policy import Kind
 from trido.supervision.records import Record
-from trido.supervision.spec import Kind
 from trido.supervision.tables import State
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Child(Generic[T_co]):
     Made by supervisors only: ``sup[id]``, `Supervisor.start_child`, `current_child`.
     """
 
-    __slots__ = ("place", "record", "run", "_waiters", "supervisor")
+    __slots__ = ("_waiters", "place", "record", "run", "supervisor")
 
     def __init__(self, supervisor: SupervisorBase, place: Place, record: Record) -> None:
         self.supervisor: SupervisorBase = supervisor

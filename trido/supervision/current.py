@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import trio
 from attrs import Factory, define
-
-from trido.supervision.spec import BRUTAL_KILL, Grace
 
 if TYPE_CHECKING:
     from trido.supervision.child import Child
@@ -24,14 +22,13 @@ DEFAULT_GRACE = 5.0
 class CleanupTime:
     """How long the `cleanup` scopes of one run may last: they all end with its grace."""
 
-    shutdown: Grace = DEFAULT_GRACE
+    grace: float = DEFAULT_GRACE
     _deadline: float = math.inf
     _scopes: set[trio.CancelScope] = Factory(set)
 
     def open(self) -> trio.CancelScope:
         """A new shielded scope; `close` it when it has been left."""
-        grace = 0.0 if self.shutdown is BRUTAL_KILL else self.shutdown
-        deadline = min(self._deadline, trio.current_time() + grace)
+        deadline = min(self._deadline, trio.current_time() + self.grace)
         scope = trio.CancelScope(shield=True, deadline=deadline)
         self._scopes.add(scope)
         return scope
@@ -83,7 +80,7 @@ def current_child() -> Child[Any]:
 
 
 @contextmanager
-def cleanup() -> Iterator[trio.CancelScope]:
+def cleanup() -> Generator[trio.CancelScope]:
     """Protect cleanup that awaits: a shielded scope that ends when the child's grace does.
 
     In a child that is not being stopped the scope lasts ``shutdown`` seconds, outside a child

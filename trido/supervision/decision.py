@@ -51,6 +51,7 @@ from trido.supervision.messages import (
     Tick,
     Withdraw,
 )
+from trido.supervision.policy import BRUTAL_KILL
 from trido.supervision.records import (
     Cause,
     Handle,
@@ -63,7 +64,6 @@ from trido.supervision.records import (
     Retry,
     Settings,
 )
-from trido.supervision.spec import BRUTAL_KILL
 from trido.supervision.tables import ENDS, LIFECYCLE, REFUSALS, UP, State, Trigger
 
 
@@ -141,11 +141,9 @@ class Machine:
     # Jobs -----------------------------------------------------------------------------------
 
     def _advance(self) -> Operations:
-        while True:
+        while self._queue or self._job is not None:
             job = self._job
             if job is None:
-                if not self._queue:
-                    return
                 yield from self._take(self._queue.popleft())
             elif job.waiting is not None:
                 return
@@ -155,15 +153,19 @@ class Machine:
                 if self._live == self._zombies:
                     yield Stuck()
                 return
-            elif job.purpose == "restart" and not job.begun:
-                job.begun = not self._put_off(job)
-                if not job.begun:
-                    self._job = None
-            elif job.to_start:
-                yield from self._start_next(job)
             else:
+                yield from self._start_phase(job)
+
+    def _start_phase(self, job: Job) -> Operations:
+        if job.purpose == "restart" and not job.begun:
+            if self._put_off(job):
                 self._job = None
-                yield from self._complete(job)
+            job.begun = True
+        elif job.to_start:
+            yield from self._start_next(job)
+        else:
+            self._job = None
+            yield from self._complete(job)
 
     def _take(self, item: Item) -> Operations:
         if isinstance(item, Request):
@@ -510,8 +512,7 @@ class Machine:
             yield from self._kill_run(record)
 
     def _grace(self, record: Record) -> float:
-        shutdown = record.policy.shutdown
-        return 0.0 if self._killing or shutdown is BRUTAL_KILL else shutdown
+        return 0.0 if self._killing else record.policy.grace
 
     def _cancel_run(self, record: Record, reason: str) -> Operations:
         deadline = self._now + self._grace(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import Factory, define, field, frozen
@@ -175,6 +176,10 @@ class _Tree:
         parent.feed(RunEnded(now=0.0, id=id, run=run, end=End("normal", finished.error)))
 
 
+def _numbered(told: Iterable[events.Event]) -> dict[tuple[str, ...], int]:
+    return {(*event.path, event.id): number for number, event in enumerate(told, 1)}
+
+
 def _draw(
     spec: SupervisorSpec | DynamicSupervisorSpec,
     crashed: tuple[str, ...],
@@ -183,8 +188,7 @@ def _draw(
     *,
     gives_up: bool,
 ) -> str:
-    stopped = {(*e.path, e.id): number for number, e in enumerate(stops, 1)}
-    started = {(*e.path, e.id): number for number, e in enumerate(starts, 1)}
+    stopped, started = _numbered(stops), _numbered(starts)
 
     def mark(path: tuple[str, ...]) -> str:
         marks = ["crashes"] if path == crashed else []
@@ -197,12 +201,12 @@ def _draw(
         return f"  <- {', '.join(marks)}" if marks else ""
 
     def node(one: Spec[Any], above: tuple[str, ...]) -> draw.Node:
-        is_supervisor = isinstance(one, SupervisorSpec | DynamicSupervisorSpec)
-        name = one.name if is_supervisor else one.child_id
-        path = (*above, name)
-        drawn = draw.Node(
-            f"{name} [{one.strategy}]{mark(path)}" if is_supervisor else name + mark(path)
-        )
+        if isinstance(one, SupervisorSpec | DynamicSupervisorSpec):
+            path = (*above, one.name)
+            drawn = draw.Node(f"{one.name} [{one.strategy}]{mark(path)}")
+        else:
+            path = (*above, one.child_id)
+            drawn = draw.Node(one.child_id + mark(path))
         below = one.children if isinstance(one, SupervisorSpec) else ()
         drawn.children = [node(child, path) for child in below]
         return drawn

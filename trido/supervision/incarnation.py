@@ -73,7 +73,7 @@ class FunctionRun:
         self._spec = spec
         self._report = report
         self._scope = trio.CancelScope(shield=True)
-        self._current = Current(report.child, CleanupTime(spec.shutdown))
+        self._current = Current(report.child, CleanupTime(spec.policy.grace))
         self._nursery: trio.Nursery | None = None
         self._task: Task | None = None
         self._error: BaseException | None = None
@@ -178,7 +178,8 @@ class FunctionRun:
 
     async def _listen(self) -> None:
         period = self._spec.heartbeat or 0.0
-        while (due := self._last_beat + period) > trio.current_time():
+        # Not an event to wait for: it is the absence of one, and beats must cost next to nothing.
+        while (due := self._last_beat + period) > trio.current_time():  # noqa: ASYNC110
             await trio.sleep_until(due)
         self._report.failing(errors.Unresponsive(self._spec.id, period))
 
@@ -187,17 +188,20 @@ class FunctionRun:
     def _classify(self, error: BaseException | None) -> End:
         """Say how the run ended: the first of these rules that matches."""
         cancelled, left = _without_cancelled(error)
-        leaves = tuple(_leaves(left))
-        if left is not None and any(not isinstance(leaf, Exception) for leaf in leaves):
+        if any(not isinstance(leaf, Exception) for leaf in _leaves(left)):
             return End("fatal", left)
         if cancelled and not self._scope.cancel_called:
             leaked = errors.LeakedCancelled("a Cancelled that nobody asked for came out of it")
             leaked.__cause__ = error
             return End("crashed", leaked)
-        if left is None:
-            if cancelled:
-                return End("killed" if self._killed else "stopped")
-            return End("normal")
+        if left is not None:
+            return self._classify_error(left)
+        if cancelled:
+            return End("killed" if self._killed else "stopped")
+        return End("normal")
+
+    def _classify_error(self, left: BaseException) -> End:
+        leaves = tuple(_leaves(left))
         reason = leaves[0] if len(leaves) == 1 else left
         if any(isinstance(leaf, errors.Escalate) for leaf in leaves):
             return End("escalated", reason)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from trido.supervision import events
+from trido.supervision.policy import ChildPolicy
 from trido.supervision.records import Settings
-from trido.supervision.spec import ChildPolicy
 
 logger: Final = logging.getLogger("trido")
 
@@ -108,11 +108,9 @@ def _retry(event: events.RetryScheduled, settings: Settings, policy: Any) -> _Wo
 
 
 def _parked(event: events.ChildParked, settings: Settings, policy: Any) -> _Words:
-    return (
-        f"{_child(event)} needed more than {settings.max_restarts:g} restarts in"
-        f" {settings.max_seconds:g} s: parked until restart_child({event.id!r})",
-        event.reason,
-    )
+    limit = f"{settings.max_restarts:g} restarts in {settings.max_seconds:g} s"
+    text = f"{_child(event)} needed more than {limit}: parked until restart_child({event.id!r})"
+    return text, event.reason
 
 
 def _unkillable(event: events.ChildUnkillable, settings: Settings, policy: Any) -> _Words:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from attrs import frozen
 
 from trido.supervision import errors, events
-from trido.supervision.spec import ChildPolicy
+from trido.supervision.policy import ChildPolicy
 from trido.supervision.tables import Asked, State
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from trido.supervision.place import Report, as_place
 from trido.supervision.spec import DynamicSupervisorSpec, SupervisorSpec
 from trido.supervision.supervisor import (
     DynamicSupervisor,
-    RunReport,
     Supervisor,
     SupervisorBase,
 )
@@ -26,15 +25,11 @@ class SupervisorPlace:
 
     def start(self, report: Report) -> SupervisorRun:
         """Start a supervisor in a task of the nursery of the one above."""
-        assert isinstance(report, RunReport)
-        kind = Supervisor if isinstance(self._spec, SupervisorSpec) else DynamicSupervisor
-        supervisor = kind(
-            self._spec,
-            report.bus,
-            path=report.path,
-            incarnation=report.incarnation,
-            report=report,
+        kind: type[SupervisorBase] = (
+            Supervisor if isinstance(self._spec, SupervisorSpec) else DynamicSupervisor
         )
+        above = report.child.supervisor
+        supervisor = kind(self._spec, above.bus, above=above, report=report)
         report.nursery.start_soon(supervisor.run, name=report.name)
         return SupervisorRun(supervisor)
 

@@ -26,26 +26,33 @@ class Report(Protocol):
     @property
     def child(self) -> Child[Any]:
         """The place, as its users see it."""
+        ...
 
     @property
     def name(self) -> str:
         """The path, as a name for the run's task."""
+        ...
 
     @property
     def nursery(self) -> trio.Nursery:
         """The supervisor's own nursery. No exception may leave a task in it."""
+        ...
 
     def ready(self, value: object = None) -> None:
         """The run is ready; ``value`` becomes `Child.value`."""
+        ...
 
     def failing(self, error: Exception) -> None:
         """The run cannot go on: stop it, and take its end for a crash by ``error``."""
+        ...
 
     def unkillable(self) -> None:
         """The run was killed, and will not end."""
+        ...
 
     def ended(self, end: End) -> None:
         """The run has ended, and nothing of it is left. Told once, last."""
+        ...
 
 
 class Run(Protocol):
@@ -53,15 +60,19 @@ class Run(Protocol):
 
     def cancel(self, deadline: float, reason: str) -> None:
         """Ask it to stop; it is killed if it has not ended by ``deadline``."""
+        ...
 
     def kill(self) -> None:
         """Make it stop. It tells `Report.unkillable` if that cannot be done."""
+        ...
 
     def beat(self) -> None:
         """Its child says that it is alive."""
+        ...
 
     def stack(self) -> str:
         """Where it is, for a person to read."""
+        ...
 
 
 class Place(Protocol):
@@ -69,9 +80,11 @@ class Place(Protocol):
 
     def start(self, report: Report) -> Run:
         """Start a run and return at once, in the supervisor's task and context."""
+        ...
 
     def changed(self, state: State) -> None:
         """The place is now in this state."""
+        ...
 
 
 @singledispatch

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from attrs import Factory, define, frozen
 
 from trido.supervision.messages import End, Request
-from trido.supervision.spec import AutoShutdown, ChildPolicy, Strategy
+from trido.supervision.policy import AutoShutdown, ChildPolicy, Strategy
 from trido.supervision.tables import State
 
 Cause: TypeAlias = Literal["start", "restart", "api"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 
 import outcome
 import trio
@@ -16,9 +16,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-def run(
-    async_fn: Callable[[Unpack[Ts]], Awaitable[T]], *args: Unpack[Ts], **options: Any
-) -> T | None:
+def run(async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts, **options: Any) -> T | None:
     """Like `trio.run`, with SIGTERM as an ordered stop and a second signal as a kill.
 
     The first SIGTERM cancels ``async_fn``, so that its supervisors stop their children in order;

@@ -36,7 +36,6 @@ from typing import (
 )
 
 import trio
-from attrs import frozen
 from outcome import Error, Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
 
@@ -58,10 +57,6 @@ from trido.supervision.messages import (
     Moved,
     Reply,
     Request,
-    RunEnded,
-    RunFailing,
-    RunReady,
-    RunStuck,
     StartRun,
     Stop,
     Stuck,
@@ -71,22 +66,19 @@ from trido.supervision.messages import (
     Withdraw,
 )
 from trido.supervision.place import Report, as_place
+from trido.supervision.policy import ChildPolicy
 from trido.supervision.records import Record, Settings
+from trido.supervision.report import RunReport
 from trido.supervision.shields import spare
 from trido.supervision.spec import (
-    Backoff,
-    ChildPolicy,
+    ChildOptions,
     ChildSpec,
     DynamicSupervisorSpec,
-    Exceptions,
-    Grace,
-    OnLimit,
-    Ready,
     ReadySignalling,
-    Restart,
     Spec,
     SupervisorSpec,
 )
+from trido.supervision.statistics import Counts, SupervisorStatistics
 from trido.supervision.tables import ACTIVE, Asked, State
 
 T = TypeVar("T")
@@ -94,34 +86,6 @@ Ts = TypeVarTuple("Ts")
 
 _SLICE: Final = 64
 """How many inputs are handled at most before other tasks get their turn."""
-
-
-@frozen(kw_only=True)
-class Counts:
-    """What `Supervisor.counts` says: OTP's ``count_children``."""
-
-    specs: int
-    """Places, with or without a run."""
-    active: int
-    """Children that have a run which became ready."""
-    supervisors: int
-    """Places of supervisors, dead or alive."""
-    workers: int
-    """All other places, dead or alive."""
-
-
-@frozen(kw_only=True)
-class SupervisorStatistics:
-    """What `Supervisor.statistics` says, for debugging and monitoring."""
-
-    states: dict[State, int]
-    """How many children are in each state; states with none are left out."""
-    restarts_in_window: int
-    """How many automatic restarts count towards the limit, as of the last one."""
-    queued: int
-    """How many ends, requests and retries wait until what is in hand is done."""
-    callers: int
-    """How many tasks wait for an answer."""
 
 
 class SupervisorBase:
@@ -132,8 +96,7 @@ class SupervisorBase:
         spec: SupervisorSpec | DynamicSupervisorSpec,
         bus: Bus,
         *,
-        path: tuple[str, ...] = (),
-        incarnation: int = 1,
+        above: SupervisorBase | None = None,
         report: Report | None = None,
     ) -> None:
         self.id: str = spec.name
@@ -142,9 +105,9 @@ class SupervisorBase:
         self.opened_by: Current | None = None
         self.bus = bus
         self._report = report
-        self.path = (*path, self.id)
+        self.path: tuple[str, ...] = (*(() if above is None else above.path), self.id)
         """The ids from the root to this supervisor."""
-        self._settings = _settings(spec, self.path, incarnation, root=report is None)
+        self._settings = _settings(spec, self.path, report)
         self._machine = Machine(self._settings, self._records(spec))
         self._scope = trio.CancelScope(shield=True)
         self.body_scope = trio.CancelScope()
@@ -299,7 +262,7 @@ class SupervisorBase:
         Stopping twice is stopping once. ``cancelled`` says that it is because the scope around
         the supervisor was cancelled.
         """
-        self._post(Stop(now=trio.current_time(), cancelled=cancelled))
+        self.post(Stop(now=trio.current_time(), cancelled=cancelled))
 
     async def wait(self) -> None:
         """Wait until all children have ended, however they ended.
@@ -315,7 +278,7 @@ class SupervisorBase:
 
     def kill_children(self) -> None:
         """Stop in order, with no grace left for anybody."""
-        self._post(Kill(now=trio.current_time()))
+        self.post(Kill(now=trio.current_time()))
 
     async def _start_place(self, id: str, spec: Spec[T]) -> Child[T]:
         record = Record(id, spec.policy)
@@ -342,7 +305,7 @@ class SupervisorBase:
         self._number += 1
         number = self._number
         now, u = trio.current_time(), random.random()
-        self._post(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
+        self.post(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
         self._callers[number] = trio.lowlevel.current_task()
 
         def abort(_: RaiseCancelT) -> Abort:
@@ -385,7 +348,7 @@ class SupervisorBase:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    self._post(Begin(now=trio.current_time()))
+                    self.post(Begin(now=trio.current_time()))
                     await self._supervise()
         # A failure in here is a bug, ours or an operating system's: never lost, see `error`.
         except BaseException as exc:  # noqa: ASYNC103
@@ -445,7 +408,8 @@ class SupervisorBase:
 
         await trio.lowlevel.wait_task_rescheduled(abort)
 
-    def _post(self, event: Input) -> None:
+    def post(self, event: Input) -> None:
+        """Put ``event`` into the inbox."""
         if not self._finished:
             self._inbox.append(event)
             self._wake()
@@ -539,7 +503,7 @@ class SupervisorBase:
     def _tell_event(self, event: events.Event, policy: ChildPolicy | None) -> None:
         fatal = self.bus.tell(event, self._settings, policy)
         if fatal is not None:
-            self._post(Fail(now=event.time, error=fatal))
+            self.post(Fail(now=event.time, error=fatal))
 
     def _reply(self, operation: Reply) -> None:
         task = self._callers.pop(operation.number, None)
@@ -576,66 +540,6 @@ _CARRY_OUT: Final[dict[type[Any], Callable[[SupervisorBase, Any], None]]] = {
 
 
 @final
-class RunReport:
-    """Takes one run's word, as inputs for its supervisor."""
-
-    __slots__ = ("_run", "_supervisor", "child", "is_over")
-
-    def __init__(self, supervisor: SupervisorBase, child: Child[Any], run: int) -> None:
-        self._supervisor = supervisor
-        self._run = run
-        self.child = child
-        self.is_over = False
-
-    @property
-    def name(self) -> str:
-        """The path of the child."""
-        return "/".join((*self._supervisor.path, self.child.id))
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The ids from the root to the supervisor."""
-        return self._supervisor.path
-
-    @property
-    def bus(self) -> Bus:
-        """The observers of the tree."""
-        return self._supervisor.bus
-
-    @property
-    def incarnation(self) -> int:
-        """The number of the run."""
-        return self._run
-
-    @property
-    def nursery(self) -> trio.Nursery:
-        """The supervisor's own nursery."""
-        return cast("trio.Nursery", self._supervisor._nursery)
-
-    def ready(self, value: object = None) -> None:
-        """The run is ready."""
-        now = trio.current_time()
-        self._supervisor._post(RunReady(now=now, id=self.child.id, run=self._run, value=value))
-
-    def failing(self, error: Exception) -> None:
-        """The run cannot go on."""
-        now = trio.current_time()
-        self._supervisor._post(RunFailing(now=now, id=self.child.id, run=self._run, error=error))
-
-    def unkillable(self) -> None:
-        """The run was killed, and will not end."""
-        now = trio.current_time()
-        self._supervisor._post(RunStuck(now=now, id=self.child.id, run=self._run))
-
-    def ended(self, end: End) -> None:
-        """The run has ended."""
-        self.is_over = True
-        self.child.run = None
-        now, u = trio.current_time(), random.random()
-        self._supervisor._post(RunEnded(now=now, u=u, id=self.child.id, run=self._run, end=end))
-
-
-@final
 class Supervisor(SupervisorBase):
     """A running supervisor of children that are listed in its spec, and of those added later.
 
@@ -655,43 +559,19 @@ class Supervisor(SupervisorBase):
     async def start_child(self, fn: Spec[T], /) -> Child[T]: ...
     @overload
     async def start_child(
-        self,
-        fn: ReadySignalling[Unpack[Ts], T],
-        /,
-        *args: Unpack[Ts],
-        id: str | None = None,
-        restart: Restart = "permanent",
-        shutdown: Grace = 5.0,
-        ready: Ready | None = None,
-        start_timeout: float = math.inf,
-        kill_timeout: float = 5.0,
-        significant: bool = False,
-        backoff: Backoff | None = None,
-        on_limit: OnLimit = "escalate",
-        restart_on: Exceptions = Exception,
-        escalate_on: Exceptions = (),
-        heartbeat: float | None = None,
+        self, fn: ReadySignalling[*Ts, T], /, *args: *Ts, **options: Unpack[ChildOptions]
     ) -> Child[T]: ...
     @overload
     async def start_child(
         self,
-        fn: Callable[[Unpack[Ts]], Awaitable[object]],
+        fn: Callable[[*Ts], Awaitable[object]],
         /,
-        *args: Unpack[Ts],
-        id: str | None = None,
-        restart: Restart = "permanent",
-        shutdown: Grace = 5.0,
-        ready: Ready | None = None,
-        start_timeout: float = math.inf,
-        kill_timeout: float = 5.0,
-        significant: bool = False,
-        backoff: Backoff | None = None,
-        on_limit: OnLimit = "escalate",
-        restart_on: Exceptions = Exception,
-        escalate_on: Exceptions = (),
-        heartbeat: float | None = None,
+        *args: *Ts,
+        **options: Unpack[ChildOptions],
     ) -> Child[None]: ...
-    async def start_child(self, fn: Any, /, *args: Any, **fields: Any) -> Child[Any]:
+    async def start_child(
+        self, fn: Any, /, *args: *Ts, **options: Unpack[ChildOptions]
+    ) -> Child[Any]:
         """Start ``fn(*args)``, or a spec, under this supervisor and wait until it is ready.
 
         The child is running, and restarted by this supervisor's policy, once this method returns;
@@ -712,17 +592,17 @@ class Supervisor(SupervisorBase):
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
         if isinstance(fn, Spec):
-            if args or fields:
+            if args or options:
                 raise TypeError("start_child(spec) takes no other arguments")
             spec = fn
         else:
-            spec = ChildSpec(fn, *args, **fields)
+            spec = ChildSpec(fn, *args, **options)
         self.spec.check_child(spec)
         return await self._start_place(spec.child_id, spec)
 
 
 @final
-class DynamicSupervisor(SupervisorBase, Generic[Unpack[Ts]]):
+class DynamicSupervisor(SupervisorBase, Generic[*Ts]):
     """A running supervisor of any number of children of one template.
 
     Made by `open_dynamic_supervisor` only. ``Ts`` are the types of the arguments that
@@ -732,7 +612,7 @@ class DynamicSupervisor(SupervisorBase, Generic[Unpack[Ts]]):
     spec: DynamicSupervisorSpec
     _generated = 0
 
-    async def start_child(self, *args: Unpack[Ts], id: str | None = None) -> Child[Any]:
+    async def start_child(self, *args: *Ts, id: str | None = None) -> Child[Any]:
         """Start a child of the template, with these further arguments, and wait until it is ready.
 
         Without an ``id`` it gets one that is free, made of the template's name. Otherwise as
@@ -766,22 +646,19 @@ def _child(record: Record) -> Child[Any]:
 def _settings(
     spec: SupervisorSpec | DynamicSupervisorSpec,
     path: tuple[str, ...],
-    incarnation: int,
-    *,
-    root: bool,
+    report: Report | None,
 ) -> Settings:
-    dynamic = isinstance(spec, DynamicSupervisorSpec)
     return Settings(
         path=path,
-        incarnation=incarnation,
+        incarnation=1 if report is None else report.child.incarnation,
         strategy=spec.strategy,
         max_restarts=spec.max_restarts,
         max_seconds=spec.max_seconds,
         max_consecutive=spec.max_consecutive,
         auto_shutdown=spec.auto_shutdown,
-        shutdown_timeout=spec.shutdown_timeout if root else math.inf,
-        dynamic=dynamic,
-        max_children=spec.max_children if dynamic else math.inf,
+        shutdown_timeout=spec.shutdown_timeout if report is None else math.inf,
+        dynamic=isinstance(spec, DynamicSupervisorSpec),
+        max_children=getattr(spec, "max_children", math.inf),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from attrs import frozen
 
 from trido.supervision import errors
-from trido.supervision.spec import Restart
+from trido.supervision.policy import Restart
 
 State: TypeAlias = Literal[
     "stopped", "starting", "running", "restarting", "stopping", "zombie", "parked", "removed"
