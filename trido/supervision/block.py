@@ -146,15 +146,20 @@ async def _open(supervisor: S) -> AsyncGenerator[S]:
     with _registered(supervisor):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(supervisor.run, name="/".join(supervisor.path))
-            await attendance.until_settled()
-            if attendance.nothing_happened:
-                try:
-                    with supervisor.body_scope:
-                        yield supervisor
-                # Not swallowed: it leaves the block below, once the children have ended.
-                except BaseException as exc:  # noqa: ASYNC103
-                    failure = exc
-            await attendance.until_over(cancelled=_holds_cancelled(failure))
+            try:
+                await attendance.until_settled()
+                if attendance.nothing_happened:
+                    try:
+                        with supervisor.body_scope:
+                            yield supervisor
+                    # Not swallowed: it leaves the block, once the children have ended.
+                    except BaseException as exc:  # noqa: ASYNC103
+                        failure = exc
+                await attendance.until_over(cancelled=_holds_cancelled(failure))
+            except BaseException as exc:
+                # A bug of ours: what is shielded would keep the nursery waiting for ever.
+                supervisor.abandon(exc)
+                raise
     # Outside the nursery, which would wrap it.
     attendance.raise_outcome(failure)
 

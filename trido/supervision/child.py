@@ -42,7 +42,7 @@ class Child(Generic[T_co]):
     Made by supervisors only: ``sup[id]``, `Supervisor.start_child`, `current_child`.
     """
 
-    __slots__ = ("_waiters", "place", "record", "run", "supervisor")
+    __slots__ = ("_waiters", "announced", "place", "record", "run", "supervisor")
 
     def __init__(self, supervisor: SupervisorBase, place: Place, record: Record) -> None:
         self.supervisor: SupervisorBase = supervisor
@@ -50,6 +50,8 @@ class Child(Generic[T_co]):
         self.place = place
         self.record = record
         self.run: Run | None = None
+        self.announced = 0
+        """The latest run that has said it is ready; its supervisor may not have heard yet."""
         self._waiters: trio.Event | None = None
 
     def __repr__(self) -> str:
@@ -87,6 +89,12 @@ class Child(Generic[T_co]):
     def last_crash(self) -> BaseException | None:
         """The exception of its latest crash or failed start, if any."""
         return self.record.last_crash
+
+    @property
+    def in_transit(self) -> bool:
+        """Whether its supervisor is just starting or stopping it."""
+        record = self.record
+        return record.live and (record.asked or self.announced != record.incarnation)
 
     def info(self) -> ChildInfo:
         """All of that, as of now."""

@@ -9,7 +9,7 @@ in, and that must not be the one that its siblings are in. No exception leaves t
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any, final
 
 import trio
@@ -31,17 +31,21 @@ _PAUSE = 0.05
 class FunctionPlace:
     """A place whose runs are calls of an async function."""
 
-    __slots__ = ("spec",)
+    __slots__ = ("_args", "_spec")
 
     def __init__(self, spec: ChildSpec[Any]) -> None:
-        self.spec = spec
+        self._spec = spec.without_args()
+        self._args: tuple[Any, ...] | None = spec.args
 
     def start(self, report: Report) -> FunctionRun:
         """Start a run in a task of the supervisor's nursery."""
-        run = FunctionRun(self.spec, report)
-        report.nursery.start_soon(run.host, name=f"{report.name} (host)")
-        if not self.spec.signals_ready:
+        args = self._args or ()
+        if self._spec.restart == "temporary":
+            self._args = None  # it never runs again, and they may be large
+        run = FunctionRun(self._spec, args, report)
+        if not self._spec.signals_ready:
             report.ready()
+        report.nursery.start_soon(run.host, name=f"{report.name} (host)")
         return run
 
     def changed(self, state: State) -> None:
@@ -56,6 +60,7 @@ class FunctionRun:
     """One call of the function."""
 
     __slots__ = (
+        "_args",
         "_current",
         "_ended",
         "_error",
@@ -69,8 +74,9 @@ class FunctionRun:
         "_task",
     )
 
-    def __init__(self, spec: ChildSpec[Any], report: Report) -> None:
+    def __init__(self, spec: ChildSpec[Any], args: tuple[Any, ...], report: Report) -> None:
         self._spec = spec
+        self._args = args
         self._report = report
         self._scope = trio.CancelScope(shield=True)
         self._current = Current(report.child, CleanupTime(spec.policy.grace))
@@ -128,9 +134,8 @@ class FunctionRun:
         self._task = trio.lowlevel.current_task()
         if self._spec.heartbeat is not None and not self._spec.signals_ready:
             self._watch_heartbeat()
-        kwargs = {"task_status": self} if self._spec.signals_ready else {}
         try:
-            await _unprotected(self._spec.fn, self._spec.args, kwargs)
+            await _unprotected(self._awaitable())
         # The end of the run, for the host to classify; a Cancelled here is our scope's or leaked.
         except BaseException as exc:  # noqa: ASYNC103
             # Without our own frame, which would make a cycle of the error and this run.
@@ -138,6 +143,13 @@ class FunctionRun:
         finally:
             if self._nursery is not None and self._spec.heartbeat is not None:
                 self._nursery.cancel_scope.cancel(reason="the function has ended")
+
+    @disable_ki_protection
+    def _awaitable(self) -> Awaitable[object]:
+        args, self._args = self._args, ()
+        if self._spec.signals_ready:
+            return self._spec.fn(*args, task_status=self)
+        return self._spec.fn(*args)
 
     async def _break_out(self) -> None:
         deadline = trio.current_time() + self._spec.kill_timeout
@@ -221,10 +233,8 @@ class FunctionRun:
 
 
 @disable_ki_protection
-async def _unprotected(
-    fn: Callable[..., Awaitable[object]], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    await fn(*args, **kwargs)
+async def _unprotected(function: Awaitable[object]) -> None:
+    await function
 
 
 def _joined(one: BaseException | None, other: BaseException | None) -> BaseException | None:

@@ -5,6 +5,7 @@ Everything here is checked when it is made: a spec that exists is one that can b
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from abc import ABC, abstractmethod
@@ -220,6 +221,14 @@ class ChildSpec(Spec[T]):
     def policy(self) -> ChildPolicy:
         """When to restart it, and how to stop it."""
         return self._policy
+
+    def without_args(self) -> ChildSpec[T]:
+        """The same, with no arguments to keep alive."""
+        if not self.args:
+            return self
+        spec = copy.copy(self)
+        object.__setattr__(spec, "args", ())
+        return spec
 
 
 def _child_policy(of: str, spec: ChildSpec[Any] | DynamicSupervisorSpec) -> ChildPolicy:

@@ -321,9 +321,9 @@ class SupervisorBase:
         current = CURRENT.get()
         child = None if current is None else current.child
         while child is not None:
-            record, above = child.record, child.supervisor
-            if above is self and record.live and (record.asked or not record.ready):
-                doing = "stopping" if record.asked else "starting"
+            above = child.supervisor
+            if above is self and child.in_transit:
+                doing = "stopping" if child.record.asked else "starting"
                 raise errors.DeadlockError(
                     f"child {child.id!r} cannot {what} of supervisor {self.id!r},"
                     f" which is {doing} it"
@@ -341,10 +341,10 @@ class SupervisorBase:
     @enable_ki_protection
     async def run(self) -> None:
         """Supervise until all children have ended. Raises nothing: see `error`."""
-        if self._report is None and self.opened_by is not None:
-            self.opened_by.supervisors.add(self)
-        spare(self._scope)
         try:
+            if self.opened_by is not None:
+                self.opened_by.supervisors.add(self)
+            spare(self._scope)
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
@@ -352,7 +352,7 @@ class SupervisorBase:
                     await self._supervise()
         # A failure in here is a bug, ours or an operating system's: never lost, see `error`.
         except BaseException as exc:  # noqa: ASYNC103
-            self.error = self.error or exc
+            self.error = _without_wrapping(exc)
         finally:
             self._end()
 
@@ -362,8 +362,8 @@ class SupervisorBase:
                 await self._sleep_until(self._machine.next_deadline())
                 self._work()
         except BaseException as exc:
-            self.error = exc
-            self._abandon()
+            self.abandon(exc)
+            raise
 
     def _work(self) -> None:
         restarted = False
@@ -401,12 +401,10 @@ class SupervisorBase:
 
     async def _sleep(self) -> None:
         self._sleeper = trio.lowlevel.current_task()
-
-        def abort(_: RaiseCancelT) -> Abort:
+        try:
+            await trio.lowlevel.wait_task_rescheduled(lambda _: Abort.SUCCEEDED)
+        finally:
             self._sleeper = None
-            return Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abort)
 
     def post(self, event: Input) -> None:
         """Put ``event`` into the inbox."""
@@ -415,24 +413,28 @@ class SupervisorBase:
             self._wake()
 
     def _wake(self) -> None:
-        sleeper, self._sleeper = self._sleeper, None
-        if sleeper is not None:
-            trio.lowlevel.reschedule(sleeper)
+        if self._sleeper is not None:
+            trio.lowlevel.reschedule(self._sleeper)
+            self._sleeper = None
 
-    def _abandon(self) -> None:
-        """Kill what runs, in reverse order, without the machine's help."""
+    def abandon(self, error: BaseException) -> None:
+        """Kill what runs, in reverse order, without the machine's help: it, or we, failed."""
+        self.error = error
         self._finish()
         self.body_scope.cancel(reason=f"supervisor {self.id!r} failed")
         for record in reversed(self._machine.records.values()):
             run = _child(record).run
             if run is not None:
                 run.kill()
+        self._wake()
 
     def _finish(self) -> None:
         self._finished = True
         callers, self._callers = self._callers, {}
         for task in callers.values():
-            trio.lowlevel.reschedule(task, Error(errors.SupervisorStopped(self.id)))
+            stopped = errors.SupervisorStopped(self.id)
+            stopped.__cause__ = self.error
+            trio.lowlevel.reschedule(task, Error(stopped))
 
     def _end(self) -> None:
         self._finish()
@@ -637,6 +639,14 @@ class DynamicSupervisor(SupervisorBase, Generic[*Ts]):
             id = f"{self.spec.child_name}-{self._generated}"
             if id not in self:
                 return id
+
+
+def _without_wrapping(error: BaseException) -> BaseException:
+    """What broke the supervisor, without the nursery's group and the cancellation that followed."""
+    if isinstance(error, BaseExceptionGroup):
+        left = error.split(trio.Cancelled)[1] or error
+        return left.exceptions[0] if len(left.exceptions) == 1 else left
+    return error
 
 
 def _child(record: Record) -> Child[Any]:
