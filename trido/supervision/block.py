@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, TypeVar, TypeVarTuple, Unpack, cast, overload
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, cast, final, overload
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -72,12 +73,12 @@ def open_supervisor(
       StartFailed: when entering, if a child failed before it was ready.
     """
     if spec is None:
-        return _open(Supervisor(SupervisorSpec(*children, **options), Bus(observers)))
+        return _Block(Supervisor(SupervisorSpec(*children, **options), Bus(observers)))
     if children or options:
         raise TypeError("open_supervisor(spec=...) takes no other arguments but observers")
     if isinstance(spec, DynamicSupervisorSpec):
-        return _open(DynamicSupervisor(spec, Bus(observers)))
-    return _open(Supervisor(spec, Bus(observers)))
+        return _Block(DynamicSupervisor(spec, Bus(observers)))
+    return _Block(Supervisor(spec, Bus(observers)))
 
 
 @overload
@@ -113,7 +114,7 @@ def open_dynamic_supervisor(
       SpecError: at once, if the supervisor is not one that can be.
     """
     spec = DynamicSupervisorSpec(fn, *args, **options)
-    return _open(DynamicSupervisor(spec, Bus(observers)))
+    return _Block(DynamicSupervisor(spec, Bus(observers)))
 
 
 async def supervise(
@@ -137,45 +138,84 @@ async def supervise(
         await supervisor.wait()
 
 
-@asynccontextmanager
-@enable_ki_protection
-async def _open(supervisor: S) -> AsyncGenerator[S]:
-    supervisor.opened_by = CURRENT.get()
-    attendance = _Attendance(supervisor)
-    failure: BaseException | None = None
-    with _registered(supervisor):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(supervisor.run, name="/".join(supervisor.path))
-            try:
-                await attendance.until_settled()
-                if attendance.nothing_happened:
-                    try:
-                        with supervisor.body_scope:
-                            yield supervisor
-                    # Not swallowed: it leaves the block, once the children have ended.
-                    except BaseException as exc:  # noqa: ASYNC103
-                        failure = exc
-                await attendance.until_over(cancelled=_holds_cancelled(failure))
-            except BaseException as exc:
+@final
+class _Block(Generic[S]):
+    """The ``async with`` of a supervisor.
+
+    A class, and not a generator with `contextlib` around it: a KeyboardInterrupt in between would
+    leave the supervisor behind.
+    """
+
+    def __init__(self, supervisor: S) -> None:
+        self._supervisor = supervisor
+        self._attendance = _Attendance(supervisor)
+        self._nursery = trio.open_nursery()
+        self._is_open = False
+
+    @enable_ki_protection
+    async def __aenter__(self) -> S:
+        await self._sure(self._enter())
+        return self._supervisor
+
+    @enable_ki_protection
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        failure = exc
+        try:
+            if self._supervisor.body_scope.__exit__(exc_type, exc, traceback):
+                failure = None
+        # What the scope leaves of a group; it leaves the block once the children have ended.
+        except BaseException as left:  # noqa: ASYNC103
+            failure = left
+        await self._sure(self._leave(failure))
+        return True
+
+    async def _enter(self) -> None:
+        supervisor = self._supervisor
+        nursery = await self._nursery.__aenter__()
+        self._is_open = True
+        supervisor.opened_by = CURRENT.get()
+        _roots().add(supervisor)
+        nursery.start_soon(supervisor.run, name="/".join(supervisor.path))
+        await self._attendance.until_settled()
+        if self._attendance.nothing_happened:
+            supervisor.body_scope.__enter__()
+        else:
+            await self._leave(None)
+
+    async def _leave(self, failure: BaseException | None) -> None:
+        await self._attendance.until_over(failure)
+        await self._close(None)
+        # After the nursery, which would wrap it.
+        self._attendance.raise_outcome(failure)
+
+    async def _sure(self, step: Awaitable[None]) -> None:
+        try:
+            await step
+        except BaseException as exc:
+            if self._is_open:
                 # A bug of ours: what is shielded would keep the nursery waiting for ever.
-                supervisor.abandon(exc)
-                raise
-    # Outside the nursery, which would wrap it.
-    attendance.raise_outcome(failure)
+                self._supervisor.abandon(exc)
+                await self._close(exc)
+            raise
+
+    async def _close(self, exc: BaseException | None) -> None:
+        self._is_open = False
+        _roots().discard(self._supervisor)
+        await self._nursery.__aexit__(type(exc) if exc else None, exc, None)
 
 
-@contextmanager
-def _registered(supervisor: SupervisorBase) -> Generator[None]:
+def _roots() -> set[SupervisorBase]:
     try:
-        roots = ROOTS.get()
+        return ROOTS.get()
     except LookupError:
-        roots = set()
+        roots = set[SupervisorBase]()
         ROOTS.set(roots)
-    roots.add(supervisor)
-    try:
-        yield
-    finally:
-        roots.discard(supervisor)
+        return roots
 
 
 class _Attendance:
@@ -199,9 +239,11 @@ class _Attendance:
         """Wait until the children are ready, or the supervisor has ended without."""
         await self._until(self._supervisor.settled)
 
-    async def until_over(self, *, cancelled: bool) -> None:
-        """Have the supervisor stop, and wait until it has ended."""
-        self._stop(cancelled=cancelled)
+    async def until_over(self, failure: BaseException | None) -> None:
+        """Have the supervisor stop after the body ended by ``failure``; wait until it has."""
+        if isinstance(failure, KeyboardInterrupt) and self._supervisor.is_stopping:
+            self._supervisor.kill_children()
+        self._stop(cancelled=_holds_cancelled(failure))
         await self._until(self._supervisor.over)
 
     async def _until(self, event: trio.Event) -> None:

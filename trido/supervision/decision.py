@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal, cast
 
-from attrs import define
+from attrs import define, evolve
 
 from trido.supervision import errors, events
 from trido.supervision.alarms import Alarm, Alarms
@@ -127,8 +127,9 @@ class Machine:
     def copy(self) -> Machine:
         """An independent machine in the same state."""
         twin = copy.copy(self)
-        for name in ("window", "_queue", "_alarms", "_paused", "_withdrawn", "_fatal"):
+        for name in ("window", "_alarms", "_paused", "_withdrawn", "_fatal"):
             setattr(twin, name, getattr(self, name).copy())
+        twin._queue = deque(_copied(item) for item in self._queue)
         twin.records = {id: record.copy() for id, record in self.records.items()}
         twin._job = None if self._job is None else self._job.copy()
         return twin
@@ -247,8 +248,11 @@ class Machine:
         record = self._run(event.id, event.run)
         if record is None or record.ready or record.asked or record.fault is not None:
             return
+        if record.state == "zombie":
+            return
         self._alarms.clear(record.id)
         record.ready, record.ready_at, record.value = True, self._now, event.value
+        record.provisional = False
         record.restarts += record.cause == "restart"
         yield self._move(record, "ready")
         yield self._tell(events.ChildStarted, record, cause=record.cause)
@@ -271,7 +275,7 @@ class Machine:
             self.error = _start_failed(record.id, reason)
             yield from self._begin_stop()
         else:
-            yield self._move(record, "remove" if job.purpose == "start_child" else "end")
+            yield self._move(record, "remove" if self._leaves(record) else "end")
             if job.request is None:  # nobody is left to be told
                 yield self._report(record, "start_error", "crashed", reason)
             else:
@@ -285,6 +289,7 @@ class Machine:
             yield from self._give_up_retry(subject)
 
     def _start_ignored(self, record: Record, end: End) -> Operations:
+        record.provisional = False
         yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(events.ChildEnded, record, outcome="ignored", reason=end.reason)
         self._done_waiting()
@@ -398,8 +403,8 @@ class Machine:
         told = events.ChildStopped if record.asked else events.ChildEnded
         yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(told, record, outcome="crashed", reason=end.reason)
-        yield from self._answer_waiters(record)
         yield from self._fail(cast("BaseException", end.reason))
+        yield from self._answer_waiters(record)
         if self._waits_for(record):
             self._done_waiting()
 
@@ -530,7 +535,9 @@ class Machine:
 
     def _on_failing(self, event: RunFailing) -> Operations:
         record = self._run(event.id, event.run)
-        if record is not None and record.fault is None and not record.asked:
+        if record is None or record.state == "zombie":
+            return
+        if record.fault is None and not record.asked:
             yield from self._stop_failing(record, event.error)
 
     def _stop_failing(self, record: Record, error: Exception) -> Operations:
@@ -580,10 +587,14 @@ class Machine:
         yield from self._begin_stop()
 
     def _fail(self, error: BaseException) -> Operations:
-        if not any(error is one for one in self._fatal):
+        interrupted = isinstance(error, KeyboardInterrupt)
+        again = interrupted and any(isinstance(one, KeyboardInterrupt) for one in self._fatal)
+        if not again and not any(error is one for one in self._fatal):
             self._fatal.append(error)
         self.outcome = "fatal"
         yield InterruptBody()
+        if interrupted and self.phase == "stopping":
+            yield from self._kill()
         yield from self._begin_stop()
 
     def _begin_stop(self) -> Operations:
@@ -597,6 +608,10 @@ class Machine:
                 yield Reply(item.number, self._stopped())
         self._withdrawn.clear()
         self._paused.clear()
+        for orphan in self._orphans():
+            if orphan.request is not None:
+                yield Reply(orphan.request, self._stopped())
+                orphan.request = None
         if job is not None:
             yield from self._leave(job, self._job)
 
@@ -654,8 +669,7 @@ class Machine:
     def _on_withdraw(self, event: Withdraw) -> Operations:
         if any(isinstance(item, Request) and item.number == event.number for item in self._queue):
             self._withdrawn.add(event.number)
-        orphans = [record.orphan for record in self.records.values()] if self._zombies else []
-        for job in (self._job, *orphans):
+        for job in (self._job, *self._orphans()):
             if job is not None and job.request == event.number:
                 job.request = None
         yield from ()
@@ -682,9 +696,15 @@ class Machine:
         return None
 
     def _start_child(self, request: Request) -> Operations:
-        self.records[request.id] = cast("Record", request.record)
+        record = self.records[request.id] = cast("Record", request.record)
+        record.provisional = True
         self._job = Job("start_child", request.id, to_start=[request.id], request=request.number)
         yield from ()
+
+    def _orphans(self) -> list[Job]:
+        if not self._zombies:
+            return []
+        return [record.orphan for record in self.records.values() if record.orphan is not None]
 
     def _restart_child(self, request: Request) -> Operations:
         record = self.records[request.id]
@@ -747,7 +767,7 @@ class Machine:
 
     def _leaves(self, record: Record) -> bool:
         """Whether a place that ends goes, instead of staying without a run."""
-        return self.settings.dynamic or record.policy.restart == "temporary"
+        return self.settings.dynamic or record.policy.restart == "temporary" or record.provisional
 
     def _waits_for(self, record: Record) -> bool:
         return self._job is not None and self._job.waiting == record.id
@@ -806,6 +826,12 @@ _REQUESTS: Final[dict[str, Callable[[Machine, Request], Operations]]] = {
     "delete_child": Machine._delete_child,
     "stop_child": Machine._stop_child,
 }
+
+
+def _copied(item: Item) -> Item:
+    if isinstance(item, Request) and item.record is not None:
+        return evolve(item, record=item.record.copy())
+    return item
 
 
 def _next_state(state: State, trigger: Trigger) -> State:

@@ -30,8 +30,9 @@ class SupervisorPlace:
         )
         above = report.child.supervisor
         supervisor = kind(self._spec, above.bus, above=above, report=report)
+        run = SupervisorRun(supervisor)
         report.nursery.start_soon(supervisor.run, name=report.name)
-        return SupervisorRun(supervisor)
+        return run
 
     def changed(self, state: State) -> None:
         """Nothing of a supervisor outlives its run."""

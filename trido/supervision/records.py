@@ -35,6 +35,8 @@ class Record:
     tag: object = None
     """Whatever the one who carries out operations keeps with the place."""
 
+    provisional: bool = False
+    """Added by a request whose start is not over: if that fails, no trace remains."""
     live: bool = False
     """There is a run that has not ended."""
     ready: bool = False

@@ -276,6 +276,7 @@ class SupervisorBase:
             self.refuse_deadlock("wait for its end")
         await self.over.wait()
 
+    @enable_ki_protection
     def kill_children(self) -> None:
         """Stop in order, with no grace left for anybody."""
         self.post(Kill(now=trio.current_time()))
@@ -400,9 +401,13 @@ class SupervisorBase:
             await self._sleep()
 
     async def _sleep(self) -> None:
-        self._sleeper = trio.lowlevel.current_task()
+        def abort(_: RaiseCancelT) -> Abort:
+            self._sleeper = None
+            return Abort.SUCCEEDED
+
         try:
-            await trio.lowlevel.wait_task_rescheduled(lambda _: Abort.SUCCEEDED)
+            self._sleeper = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(abort)
         finally:
             self._sleeper = None
 
@@ -466,11 +471,11 @@ class SupervisorBase:
         child = _child(self._machine.records[operation.id])
         report = RunReport(self, child, operation.run)
         try:
-            run = child.place.start(report)
+            child.run = child.place.start(report)
         except Exception as error:
             report.ended(End("crashed", error))
-        else:
-            child.run = None if report.is_over else run
+        if report.is_over:
+            child.run = None
 
     def _cancel_run(self, operation: CancelRun) -> None:
         run = _child(self._machine.records[operation.id]).run
@@ -508,10 +513,10 @@ class SupervisorBase:
             self.post(Fail(now=event.time, error=fatal))
 
     def _reply(self, operation: Reply) -> None:
-        task = self._callers.pop(operation.number, None)
-        if task is not None:
-            error = operation.error
-            trio.lowlevel.reschedule(task, Value(None) if error is None else Error(error))
+        error = operation.error
+        answer = Value(None) if error is None else Error(error)
+        if operation.number in self._callers:
+            trio.lowlevel.reschedule(self._callers.pop(operation.number), answer)
 
     def _interrupt_body(self, operation: InterruptBody) -> None:
         self.body_scope.cancel(reason=f"supervisor {self.id!r} gives up")
