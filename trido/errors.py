@@ -17,7 +17,7 @@ class SpecError(TridoError, ValueError):
     """
 
     def __init__(self, field: str, value: object, allowed: str, *, of: str = "") -> None:
-        super().__init__(field, value, allowed, of)
+        super().__init__(field, value, allowed)
         self.field = field
         self.value = value
         self.allowed = allowed

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from trio.lowlevel import disable_ki_protection
 
+from trido.errors import SpecError
 from trido.supervision import events
 from trido.supervision.log import log_event
 from trido.supervision.policy import ChildPolicy
@@ -23,6 +24,9 @@ class Bus:
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)
+        for observer in self._observers:
+            if not callable(observer):
+                raise SpecError("observers", observer, "functions of one event")
         self._waiting: deque[tuple[events.Event, Settings, ChildPolicy | None]] = deque()
         self._telling = False
 

@@ -18,13 +18,14 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal, cast
 
 from attrs import define, evolve
 
 from trido.supervision import errors, events
 from trido.supervision.alarms import Alarm, Alarms
+from trido.supervision.blame import all_are, any_is
 from trido.supervision.messages import (
     Begin,
     CancelRun,
@@ -51,7 +52,7 @@ from trido.supervision.messages import (
     Tick,
     Withdraw,
 )
-from trido.supervision.policy import BRUTAL_KILL
+from trido.supervision.policy import BRUTAL_KILL, Strategy
 from trido.supervision.records import (
     Cause,
     Handle,
@@ -272,14 +273,14 @@ class Machine:
         elif job.purpose == "init":
             yield self._move(record, "end")
             yield self._report(record, "start_error", "crashed", reason)
-            self.error = _start_failed(record.id, reason)
+            self.error = errors.StartFailed(record.id, reason)
             yield from self._begin_stop()
         else:
             yield self._move(record, "remove" if self._leaves(record) else "end")
             if job.request is None:  # nobody is left to be told
                 yield self._report(record, "start_error", "crashed", reason)
             else:
-                yield Reply(job.request, _start_failed(record.id, reason))
+                yield Reply(job.request, errors.StartFailed(record.id, reason))
             self._drop(job)
 
     def _give_up_subject(self, job: Job, failed: Record) -> Operations:
@@ -349,7 +350,7 @@ class Machine:
         if crashed:
             record.last_crash = end.reason
         restarted = rule.restarted and (
-            not crashed or _covers(record.policy.restart_on, end.reason)
+            not crashed or all_are(record.policy.restart_on, end.reason)
         )
         if restarted:
             yield self._move(record, "retry")
@@ -417,7 +418,7 @@ class Machine:
 
     def _escalates(self, record: Record, end: End) -> bool:
         return end.kind == "escalated" or (
-            end.kind == "crashed" and _touches(record.policy.escalate_on, end.reason)
+            end.kind == "crashed" and any_is(record.policy.escalate_on, end.reason)
         )
 
     def _auto_shutdown(self) -> Operations:
@@ -464,17 +465,7 @@ class Machine:
         return ""
 
     def _restart_job(self, record: Record) -> Job:
-        strategy = self.settings.strategy
-        if strategy == "one_for_one":
-            return Job("restart", record.id, to_start=[record.id])
-        if strategy == "one_for_all":
-            group = list(reversed(self.records))
-        else:
-            group = []
-            for id in reversed(self.records):
-                group.append(id)
-                if id == record.id:
-                    break
+        group = _GROUPS[self.settings.strategy](self.records, record.id)
         others = [id for id in reversed(group) if id != record.id]
         return Job("restart", record.id, to_stop=others, to_start=group)
 
@@ -573,9 +564,9 @@ class Machine:
 
     def _start_failed_as_zombie(self, record: Record) -> Operations:
         reason = cast("Exception", record.fault)
-        record.asked = True
+        record.asked, record.fault = True, None  # reported here, not again at its end
         yield self._report(record, "start_error", "crashed", reason)
-        self.error = _start_failed(record.id, reason)
+        self.error = errors.StartFailed(record.id, reason)
         yield from self._begin_stop()
 
     def _give_up(self, record: Record, cause: BaseException | None, why: str) -> Operations:
@@ -720,7 +711,7 @@ class Machine:
 
     def _stop_child(self, request: Request) -> Operations:
         record = self.records[request.id]
-        if record.state == "zombie":
+        if record.state == "zombie" and record.live:
             record.asked = True
             record.waiters.append(request.number)
         elif record.live or record.found is not None:
@@ -736,8 +727,9 @@ class Machine:
             yield Reply(number, None)
         orphan, record.orphan = record.orphan, None
         if orphan is not None and orphan.request is not None:
-            reason = cast("Exception", record.fault)
-            yield Reply(orphan.request, _start_failed(record.id, reason))
+            stopping = self.phase == "stopping"
+            failed = errors.StartFailed(record.id, record.fault)
+            yield Reply(orphan.request, self._stopped() if stopping else failed)
 
     # Time -----------------------------------------------------------------------------------
 
@@ -834,37 +826,28 @@ def _copied(item: Item) -> Item:
     return item
 
 
+def _it_and_later(records: dict[str, Record], id: str) -> list[str]:
+    group: list[str] = []
+    for other in reversed(records):
+        group.append(other)
+        if other == id:
+            break
+    return group
+
+
+_GROUPS: Final[dict[Strategy, Callable[[dict[str, Record], str], list[str]]]] = {
+    "one_for_one": lambda records, only: [only],
+    "one_for_all": lambda records, _: list(reversed(records)),
+    "rest_for_one": _it_and_later,
+}
+"""Who is started again when a child is, in reverse start order."""
+
+
 def _next_state(state: State, trigger: Trigger) -> State:
     return LIFECYCLE[state][trigger]
-
-
-def _start_failed(id: str, reason: BaseException) -> errors.StartFailed:
-    return errors.StartFailed(id, reason)
 
 
 def _cause(end: End) -> BaseException | None:
     """What a giving-up supervisor names as its cause after this end."""
     gave_up = isinstance(end.reason, errors.RestartLimitExceeded)
     return end.reason if end.kind != "normal" or gave_up else None
-
-
-def _leaves_of(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _leaves_of(one)
-    else:
-        yield error
-
-
-def _covers(types: tuple[type[Exception], ...], error: BaseException | None) -> bool:
-    """Whether all that went wrong is of these types."""
-    return error is not None and (
-        isinstance(error, types) or all(isinstance(one, types) for one in _leaves_of(error))
-    )
-
-
-def _touches(types: tuple[type[Exception], ...], error: BaseException | None) -> bool:
-    """Whether any of what went wrong is of these types."""
-    return error is not None and (
-        isinstance(error, types) or any(isinstance(one, types) for one in _leaves_of(error))
-    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trido.errors import SpecError, TridoError
 
 if TYPE_CHECKING:
-    from trido.supervision.supervisor import SupervisorBase
+    from trido.supervision.current import Current
 
 __all__ = [
     "ChildAlreadyPresent",
@@ -66,6 +66,7 @@ class DuplicateChild(SpecError):
 
     def __init__(self, id: str, *, of: str = "") -> None:
         super().__init__("id", id, "different from the id of every other child", of=of)
+        self.args = (id,)  # what a copy is made from
         self.id = id
 
 
@@ -148,9 +149,8 @@ class RestartLimitExceeded(TridoError):
         self.id = id
         self.child = child
         self.why = why
-        # Whose it is: a child that ends by the exception of a supervisor it opened itself
-        # ends as a shutdown, and one that ends by anybody else's crashed.
-        self.supervisor: SupervisorBase | None = None
+        self.opened_by: Current | None = None
+        """The run that opened the supervisor in its code, if one did: it ends as a shutdown."""
 
     def __str__(self) -> str:
         return f"supervisor {self.id!r} gave up: child {self.child!r} {self.why}"

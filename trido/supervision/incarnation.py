@@ -16,6 +16,7 @@ import trio
 from trio.lowlevel import Task, disable_ki_protection, enable_ki_protection
 
 from trido.supervision import errors
+from trido.supervision.blame import leaves
 from trido.supervision.current import CURRENT, CleanupTime, Current
 from trido.supervision.messages import End
 from trido.supervision.place import Report, as_place
@@ -200,7 +201,7 @@ class FunctionRun:
     def _classify(self, error: BaseException | None) -> End:
         """Say how the run ended: the first of these rules that matches."""
         cancelled, left = _without_cancelled(error)
-        if any(not isinstance(leaf, Exception) for leaf in _leaves(left)):
+        if any(not isinstance(leaf, Exception) for leaf in leaves(left)):
             return End("fatal", left)
         if cancelled and not self._scope.cancel_called:
             leaked = errors.LeakedCancelled("a Cancelled that nobody asked for came out of it")
@@ -213,22 +214,20 @@ class FunctionRun:
         return End("normal")
 
     def _classify_error(self, left: BaseException) -> End:
-        leaves = tuple(_leaves(left))
-        reason = leaves[0] if len(leaves) == 1 else left
-        if any(isinstance(leaf, errors.Escalate) for leaf in leaves):
+        parts = tuple(leaves(left))
+        reason = parts[0] if len(parts) == 1 else left
+        if any(isinstance(part, errors.Escalate) for part in parts):
             return End("escalated", reason)
-        if self._is_shutdown(leaves):
+        if self._is_shutdown(parts):
             return End("normal", reason)
-        if all(isinstance(leaf, errors.Ignore) for leaf in leaves):
+        if all(isinstance(part, errors.Ignore) for part in parts):
             return End("ignored", reason)
         return End("crashed", reason)
 
-    def _is_shutdown(self, leaves: tuple[BaseException, ...]) -> bool:
-        return all(isinstance(leaf, errors.Shutdown) for leaf in leaves) or all(
-            isinstance(leaf, errors.RestartLimitExceeded)
-            and leaf.supervisor is not None
-            and leaf.supervisor.opened_by is self._current
-            for leaf in leaves
+    def _is_shutdown(self, parts: tuple[BaseException, ...]) -> bool:
+        return all(isinstance(part, errors.Shutdown) for part in parts) or all(
+            isinstance(part, errors.RestartLimitExceeded) and part.opened_by is self._current
+            for part in parts
         )
 
 
@@ -254,14 +253,6 @@ def _without_cancelled(error: BaseException | None) -> tuple[bool, BaseException
         # Splitting makes a new group even of one that has none.
         return (True, left) if cancelled is not None else (False, error)
     return False, error
-
-
-def _leaves(error: BaseException | None) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _leaves(one)
-    elif error is not None:
-        yield error
 
 
 def _tasks_below(task: Task) -> Iterator[Task]:

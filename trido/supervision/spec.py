@@ -53,11 +53,14 @@ T_co = TypeVar("T_co", covariant=True)
 Ts = TypeVarTuple("Ts")
 
 
-class ReadySignalling(Protocol[*Ts, T_co]):
-    """An async function that says when it is ready, by ``task_status.started(value)``."""
+class ReadySignalling(Protocol[*Ts]):
+    """An async function that says when it is ready, by ``task_status.started(value)``.
+
+    What the value is cannot be typed here: type checkers do not infer it beside ``*Ts``.
+    """
 
     def __call__(  # noqa: D102  # the class's words
-        self, *args: *Ts, task_status: trio.TaskStatus[T_co]
+        self, *args: *Ts, task_status: trio.TaskStatus[Any]
     ) -> Awaitable[object]: ...
 
 
@@ -186,8 +189,8 @@ class ChildSpec(Spec[T]):
 
     @overload
     def __init__(
-        self,
-        fn: ReadySignalling[*Ts, T],
+        self: ChildSpec[Any],
+        fn: ReadySignalling[*Ts],
         *args: *Ts,
         **options: Unpack[ChildOptions],
     ) -> None: ...
@@ -201,7 +204,7 @@ class ChildSpec(Spec[T]):
     ) -> None: ...
 
     def __init__(
-        self, fn: Callable[..., Awaitable[object]], *args: *Ts, **options: Unpack[ChildOptions]
+        self, fn: Callable[..., Awaitable[object]], *args: object, **options: Unpack[ChildOptions]
     ) -> None:
         id = options.pop("id", None)
         _fill(self, fn, args, function_id(fn) if id is None else id, **options)

@@ -528,7 +528,7 @@ class SupervisorBase:
     def _finished_by(self, operation: Finished) -> None:
         self.error = operation.error
         if isinstance(self.error, errors.RestartLimitExceeded):
-            self.error.supervisor = self
+            self.error.opened_by = self.opened_by
         self._finish()
 
 
@@ -566,8 +566,8 @@ class Supervisor(SupervisorBase):
     async def start_child(self, fn: Spec[T], /) -> Child[T]: ...
     @overload
     async def start_child(
-        self, fn: ReadySignalling[*Ts, T], /, *args: *Ts, **options: Unpack[ChildOptions]
-    ) -> Child[T]: ...
+        self, fn: ReadySignalling[*Ts], /, *args: *Ts, **options: Unpack[ChildOptions]
+    ) -> Child[Any]: ...
     @overload
     async def start_child(
         self,
@@ -577,7 +577,7 @@ class Supervisor(SupervisorBase):
         **options: Unpack[ChildOptions],
     ) -> Child[None]: ...
     async def start_child(
-        self, fn: Any, /, *args: *Ts, **options: Unpack[ChildOptions]
+        self, fn: Any, /, *args: object, **options: Unpack[ChildOptions]
     ) -> Child[Any]:
         """Start ``fn(*args)``, or a spec, under this supervisor and wait until it is ready.
 
