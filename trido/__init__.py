@@ -5,6 +5,30 @@ Every public name is here.
 
 from __future__ import annotations
 
+from trido.agents import AgentError as AgentError
+from trido.agents import Decision as Decision
+from trido.agents import Directive as Directive
+from trido.agents import Emit as Emit
+from trido.agents import InvalidData as InvalidData
+from trido.agents import InvalidDecision as InvalidDecision
+from trido.agents import NoRoute as NoRoute
+from trido.agents import Reject as Reject
+from trido.agents import Reply as Reply
+from trido.agents import Request as Request
+from trido.agents import Signal as Signal
+from trido.agents import Stop as Stop
+from trido.agents import Turn as Turn
+from trido.runtime import Agent as Agent
+from trido.runtime import AgentCrashed as AgentCrashed
+from trido.runtime import AgentParked as AgentParked
+from trido.runtime import AgentRef as AgentRef
+from trido.runtime import AgentSpec as AgentSpec
+from trido.runtime import AgentStatus as AgentStatus
+from trido.runtime import AgentStopped as AgentStopped
+from trido.runtime import DeadLetter as DeadLetter
+from trido.runtime import DeadLetters as DeadLetters
+from trido.runtime import NoSuchAgent as NoSuchAgent
+from trido.runtime import Overloaded as Overloaded
 from trido.supervision import BRUTAL_KILL as BRUTAL_KILL
 from trido.supervision import Backoff as Backoff
 from trido.supervision import Child as Child
@@ -47,3 +71,72 @@ from trido.supervision import open_dynamic_supervisor as open_dynamic_supervisor
 from trido.supervision import open_supervisor as open_supervisor
 from trido.supervision import run as run
 from trido.supervision import supervise as supervise
+
+__all__ = [
+    "BRUTAL_KILL",
+    "Agent",
+    "AgentCrashed",
+    "AgentError",
+    "AgentParked",
+    "AgentRef",
+    "AgentSpec",
+    "AgentStatus",
+    "AgentStopped",
+    "Backoff",
+    "Child",
+    "ChildAlreadyPresent",
+    "ChildAlreadyStarted",
+    "ChildInfo",
+    "ChildNotFound",
+    "ChildRestarting",
+    "ChildRunning",
+    "ChildSpec",
+    "Counts",
+    "DeadLetter",
+    "DeadLetters",
+    "DeadlockError",
+    "Decision",
+    "Directive",
+    "DuplicateChild",
+    "DynamicSupervisor",
+    "DynamicSupervisorSpec",
+    "Emit",
+    "Escalate",
+    "Ignore",
+    "InvalidData",
+    "InvalidDecision",
+    "LeakedCancelled",
+    "MaxChildren",
+    "NoRoute",
+    "NoSuchAgent",
+    "NotStarted",
+    "Overloaded",
+    "Plan",
+    "Reject",
+    "Reply",
+    "Request",
+    "RestartLimitExceeded",
+    "Shutdown",
+    "Signal",
+    "Spec",
+    "SpecError",
+    "StartFailed",
+    "StartTimeout",
+    "Stop",
+    "Supervisor",
+    "SupervisorSpec",
+    "SupervisorStatistics",
+    "SupervisorStopped",
+    "TridoError",
+    "Turn",
+    "Unresponsive",
+    "as_place",
+    "cleanup",
+    "current_child",
+    "events",
+    "explain",
+    "open_dynamic_supervisor",
+    "open_supervisor",
+    "run",
+    "supervise",
+]

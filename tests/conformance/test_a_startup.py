@@ -693,17 +693,18 @@ async def test_a_start_that_has_begun_and_fails_is_reported() -> None:
 
 @played
 async def test_a_start_that_has_not_begun_is_withdrawn() -> None:
-    m, n = Worker("m", ready_after=1), Worker("n")
+    m, n, o = Worker("m", ready_after=1), Worker("n"), Worker("o")
     async with opened() as (sup, log), trio.open_nursery() as nursery:
         nursery.start_soon(sup.start_child, m.spec())
         await settle()
+        nursery.start_soon(sup.start_child, o.spec())
         with trio.move_on_after(0.5) as scope:
             await sup.start_child(n.spec())
         assert scope.cancelled_caught
         await trio.sleep(1)
         assert n.attempts == 0
-        assert log.take(timed=True) == ["S m api @1"]
-        assert states(sup) == "m running 1"
+        assert log.take(timed=True) == ["S m api @1", "S o api @1"]
+        assert states(sup) == "m running 1, o running 1"
 
 
 @played
@@ -789,8 +790,9 @@ def test_ids_come_through_partial() -> None:
 
 
 def test_an_object_has_no_name_to_be_its_id() -> None:
+    nameless: Any = CallableObject()
     with pytest.raises(trido.SpecError) as refusal:
-        trido.ChildSpec(CallableObject())
+        trido.ChildSpec(nameless)
     assert refusal.value.field == "id"
 
 
@@ -840,7 +842,8 @@ async def test_every_run_gets_the_same_arguments() -> None:
         await crash.wait()
         raise ValueError
 
-    async with opened(trido.ChildSpec(child, argument)) as (sup, _):
+    spec = trido.ChildSpec(child, argument)
+    async with opened(spec) as (sup, _):
         await settle()
         crash.set()
         await sup["child"].wait_running(after=1)

@@ -240,7 +240,7 @@ async def test_restart_on_is_about_crashes_only() -> None:
 async def test_escalate_gives_up_as_the_limit_does(restart: Any, error: Exception) -> None:
     a, b, c = Worker("a"), Worker("b"), Worker("c")
     async with giving_up(a.spec(), b.spec(restart=restart), c.spec(), max_restarts=math.inf) as (
-        _,
+        sup,
         log,
     ):
         b.crash(error)
@@ -252,6 +252,8 @@ async def test_escalate_gives_up_as_the_limit_does(restart: Any, error: Exceptio
         K c, K a, SUP limit
     """)
     assert b.attempts == 1
+    left = "ac" if restart == "temporary" else "abc"
+    assert states(sup) == ", ".join(f"{id} stopped 1" for id in left)
 
 
 @played

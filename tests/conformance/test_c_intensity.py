@@ -314,6 +314,7 @@ async def test_siblings_stopped_by_a_group_restart_do_not_count() -> None:
         a.crash()
         await settle()
         assert states(sup) == "a running 2, b running 2"
+        assert sup["b"].last_crash is b.stops
         b.stops = "obeys"
         assert log.take() == story("""
             S a, S b
@@ -385,6 +386,7 @@ async def test_a_sibling_that_ends_before_its_turn_to_be_stopped(
             assert states(sup) == "a running 2, c running 2"
         else:
             assert states(sup) == "a running 2, b running 2, c running 2"
+            assert isinstance(sup["b"].last_crash, ValueError) == (how == "crashes")
         assert log.take(timed=True) == story(f"""
             S a @0, S b @0, S c @0
             E a ValueError @0, R child_terminated(a, ValueError) @0

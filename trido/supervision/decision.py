@@ -91,6 +91,8 @@ class Machine:
     _zombies: int
     _significant_up: int
     _paused: dict[str, int]
+    _returning: dict[str, None]
+    """Those that were stopped by a group restart which has not started them yet."""
     _withdrawn: set[int]
     _killing: bool
     _fatal: list[BaseException]
@@ -109,6 +111,7 @@ class Machine:
         self._stop_due = math.inf
         self._live = self._zombies = self._significant_up = 0
         self._paused = {}
+        self._returning = {}
         self._withdrawn = set()
         self._killing = False
         self._fatal = []
@@ -128,7 +131,7 @@ class Machine:
     def copy(self) -> Machine:
         """An independent machine in the same state."""
         twin = copy.copy(self)
-        for name in ("window", "_alarms", "_paused", "_withdrawn", "_fatal"):
+        for name in ("window", "_alarms", "_paused", "_returning", "_withdrawn", "_fatal"):
             setattr(twin, name, getattr(self, name).copy())
         twin._queue = deque(_copied(item) for item in self._queue)
         twin.records = {id: record.copy() for id, record in self.records.items()}
@@ -189,6 +192,8 @@ class Machine:
         record = self.records.get(job.to_stop.pop())
         if record is None:
             return
+        if job.purpose == "restart":
+            self._returning[record.id] = None
         if record.found is not None:
             yield from self._found_dead(record, record.found)
         elif record.live:
@@ -236,6 +241,7 @@ class Machine:
         yield from ()
 
     def _start_run(self, record: Record, cause: Cause) -> Operations:
+        self._returning.pop(record.id, None)
         record.incarnation += 1
         record.live, record.ready, record.asked, record.killed = True, False, False, False
         record.fault, record.value, record.cause = None, None, cause
@@ -457,11 +463,11 @@ class Machine:
             oldest = self._now - settings.max_seconds
             window[:] = [self._now, *(t for t in window if t >= oldest)]
             if len(window) > settings.max_restarts:
-                times = f"{len(window)} times in {settings.max_seconds:g} s"
+                times = f"{_times(len(window))} in {settings.max_seconds:g} s"
                 return f"{how} {times}; limit is {settings.max_restarts:g}"
         limit = settings.max_consecutive
         if limit is not None and record.consecutive > limit:
-            return f"{how} {record.consecutive} times in a row; limit is {limit}"
+            return f"{how} {_times(record.consecutive)} in a row; limit is {limit}"
         return ""
 
     def _restart_job(self, record: Record) -> Job:
@@ -493,6 +499,12 @@ class Machine:
         record.chain += 1
         self._alarms.clear(record.id)
         yield self._move(record, "remove" if self._leaves(record) else "end")
+
+    def _give_up_returning(self) -> Operations:
+        returning, self._returning = self._returning, {}
+        for id in returning:
+            record = self.records[id]
+            yield Moved(record, record.state, comes_back=False)
 
     # Stopping -------------------------------------------------------------------------------
 
@@ -592,6 +604,7 @@ class Machine:
         if self.phase in ("stopping", "ended"):
             return
         self.phase = "stopping"
+        yield from self._give_up_returning()
         job, self._job = self._job, Job("stop", to_stop=list(self.records))
         queue, self._queue = self._queue, deque()
         for item in queue:
@@ -719,6 +732,7 @@ class Machine:
         else:
             if record.state in ("restarting", "parked"):
                 yield from self._give_up_retry(record)
+                yield from self._give_up_returning()
             yield Reply(request.number, None)
 
     def _answer_waiters(self, record: Record) -> Operations:
@@ -778,8 +792,9 @@ class Machine:
             self._significant_up += (record.state in UP) - (before in UP)
         if record.state == "removed":
             self._alarms.clear(record.id)
+            self._returning.pop(record.id, None)
             del self.records[record.id]
-        return Moved(record, record.state)
+        return Moved(record, record.state, record.id in self._returning)
 
     def _tell(self, event: type[events.Event], record: Record | None, **fields: object) -> Tell:
         settings = self.settings
@@ -841,6 +856,10 @@ _GROUPS: Final[dict[Strategy, Callable[[dict[str, Record], str], list[str]]]] = 
     "rest_for_one": _it_and_later,
 }
 """Who is started again when a child is, in reverse start order."""
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _next_state(state: State, trigger: Trigger) -> State:

@@ -49,7 +49,7 @@ class FunctionPlace:
         report.nursery.start_soon(run.host, name=f"{report.name} (host)")
         return run
 
-    def changed(self, state: State) -> None:
+    def changed(self, state: State, *, comes_back: bool) -> None:
         """Nothing of a function outlives its run."""
 
 

@@ -164,10 +164,12 @@ class KillRun:
 
 @frozen
 class Moved:
-    """A place is in another state."""
+    """A place is in another state, or will stay in this one."""
 
     record: Record
     state: State
+    comes_back: bool
+    """It was stopped only to be started again."""
 
 
 @frozen

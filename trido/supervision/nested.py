@@ -34,7 +34,7 @@ class SupervisorPlace:
         report.nursery.start_soon(supervisor.run, name=report.name)
         return run
 
-    def changed(self, state: State) -> None:
+    def changed(self, state: State, *, comes_back: bool) -> None:
         """Nothing of a supervisor outlives its run."""
 
 

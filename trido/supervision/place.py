@@ -82,8 +82,12 @@ class Place(Protocol):
         """Start a run and return at once, in the supervisor's task and context."""
         ...
 
-    def changed(self, state: State) -> None:
-        """The place is now in this state."""
+    def changed(self, state: State, *, comes_back: bool) -> None:
+        """The place is now in this state.
+
+        ``comes_back`` says that it was stopped only to be started again, with the group it is in.
+        If that is given up, it is told its state once more, without.
+        """
         ...
 
 

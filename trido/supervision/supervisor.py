@@ -447,6 +447,8 @@ class SupervisorBase:
         if self.opened_by is not None:
             self.opened_by.supervisors.discard(self)
         for record in self._machine.records.values():
+            if self._machine.phase != "ended":
+                _child(record).place.changed("stopped", comes_back=False)
             _child(record).wake_waiters()
         self.settled.set()
         self.over.set()
@@ -489,7 +491,7 @@ class SupervisorBase:
 
     def _moved(self, operation: Moved) -> None:
         child = _child(operation.record)
-        child.place.changed(operation.state)
+        child.place.changed(operation.state, comes_back=operation.comes_back)
         child.wake_waiters()
 
     def _tell(self, operation: Tell) -> None:

@@ -1,0 +1,89 @@
+"""State classes: what an agent may have for its state, and the check of every new one."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections import abc, deque
+from typing import Any, Final, Generic, TypeVar, cast, final
+
+import attrs
+
+from trido.agents.errors import InvalidData, InvalidDecision
+from trido.agents.schema import Names, Schema, fields, hints
+from trido.errors import SpecError
+
+S = TypeVar("S")
+
+_MUTABLE: Final = (
+    list,
+    dict,
+    set,
+    bytearray,
+    deque,
+    abc.MutableSequence,
+    abc.MutableMapping,
+    abc.MutableSet,
+)
+
+
+@final
+class StateClass(Generic[S]):
+    """A frozen attrs class whose fields all have defaults, and whose fields cannot change either.
+
+    Raises:
+      SpecError: the class is not one.
+    """
+
+    __slots__ = ("_check", "cls", "initial")
+
+    def __init__(self, of: str, cls: Any, names: Names) -> None:
+        if not (isinstance(cls, type) and attrs.has(cls) and _is_frozen(cls)):
+            raise SpecError("state", cls, "a frozen attrs class", of=of)
+        self.cls = cls
+        self._check: Any = Schema(of, cls, names).shape
+        _refuse_mutable(of, cls, names, set())
+        try:
+            self.initial: S = cast("S", cls())
+        except TypeError as error:
+            allowed = f"a class whose fields all have defaults ({error})"
+            raise SpecError("state", cls, allowed, of=of) from error
+
+    def check(self, new: S, old: S) -> None:
+        """Raise `InvalidDecision` if a field that is new in ``new`` has not its declared type."""
+        try:
+            self._check.check(new, before=old)
+        except InvalidData as error:
+            raise InvalidDecision(f"the new state is no {self.cls.__name__}: {error}") from None
+
+
+def _is_frozen(cls: type) -> bool:
+    if attrs.has(cls):
+        # What attrs gives to classes that are frozen; attrs.inspect(), which says it, is newer.
+        return getattr(cls.__setattr__, "__name__", "") == "_frozen_setattrs"
+    parameters: Any = getattr(cls, "__dataclass_params__", None)
+    return parameters is None or bool(parameters.frozen)
+
+
+def _refuse_mutable(of: str, cls: type, names: Names, seen: set[type]) -> None:
+    seen.add(cls)
+    declarations = hints(of, cls, {**names, cls.__name__: cls})
+    for name in (one.name for one in fields(cls)):
+        declared = declarations.get(name, Any)
+        for part in _parts(declared):
+            if issubclass(part, _MUTABLE) or not _is_frozen(part):
+                allowed = "immutable all the way down: tuple, frozenset, Mapping, frozen classes"
+                raise SpecError(f"{cls.__name__}.{name}", declared, allowed, of=of)
+            if part not in seen and (attrs.has(part) or dataclasses.is_dataclass(part)):
+                _refuse_mutable(of, part, names, seen)
+
+
+def _parts(declared: Any) -> typing.Iterator[type]:
+    """The classes that a declared type is made of."""
+    origin = typing.get_origin(declared)
+    if origin is typing.Literal:
+        return
+    if isinstance(origin or declared, type):
+        yield origin or declared
+    for one in typing.get_args(declared):
+        yield from _parts(one)
