@@ -1,7 +1,12 @@
 """How the documentation is built."""
 
+import builtins
 import os
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
+from types import ModuleType
+from typing import get_origin
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -16,12 +21,16 @@ author = "The trido authors"
 project_copyright = author
 version = release = version_of("trido")
 
+sys.path.append(str(Path(__file__).parent / "_ext"))
 extensions = [
     "sphinx.ext.autodoc",
     "sphinxcontrib_trio",
+    "from_tables",
 ]
 html_theme = "furo"
 html_title = f"trido {version}"
+html_static_path = ["_static"]
+html_css_files = ["output.css"]
 
 # `Name` in a docstring is a link to Name.
 default_role = "py:obj"
@@ -53,6 +62,20 @@ nitpick_ignore_regex = [
 ]
 
 
+PUBLIC = {
+    name
+    for name, value in vars(trido).items()
+    if not name.startswith("_") and (not isinstance(value, ModuleType) or name == "events")
+}
+
+
+def leave_builtins_alone(app: Sphinx, doctree: nodes.document) -> None:
+    """``type`` in an annotation is Python's, and no attribute of that name."""
+    for node in doctree.findall(pending_xref):
+        if node.get("reftarget") in vars(builtins):
+            node.attributes.pop("refspecific", None)
+
+
 def link_to_the_facade(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Element
 ) -> nodes.Element | None:
@@ -61,7 +84,7 @@ def link_to_the_facade(
     Both mean ``trido.ChildSpec``, the only one that is documented.
     """
     parts = node.get("reftarget", "").split(".")
-    public = [part in trido.__all__ for part in parts]
+    public = [part in PUBLIC for part in parts]
     if not any(public) or (parts[0] != "trido" and not public[0]):
         return None
     target = ".".join(["trido", *parts[public.index(True) :]])
@@ -85,8 +108,11 @@ def read_sections(
 
 def nearest_public(base: type) -> type:
     """The first of ``base`` and its own bases that readers can look up."""
-    public = {*trido.__all__, *trido.events.__all__}
-    if not base.__module__.startswith("trido.") or base.__name__ in public:
+    base = get_origin(base) or base
+    if not base.__module__.startswith("trido.") or base.__name__ in {
+        *PUBLIC,
+        *trido.events.__all__,
+    }:
         return base
     return nearest_public(base.__base__)
 
@@ -102,4 +128,5 @@ def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", read_sections)
     app.connect("autodoc-process-bases", leave_out_private_bases)
+    app.connect("doctree-read", leave_builtins_alone)
     app.connect("missing-reference", link_to_the_facade)

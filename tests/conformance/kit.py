@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar
 from unittest.mock import patch
@@ -212,14 +212,18 @@ def counts(sup: _Supervisor) -> tuple[int, int, int, int]:
 
 
 @asynccontextmanager
-async def opened(*children: Any, **fields: Any) -> AsyncIterator[tuple[trido.Supervisor, Log]]:
+async def opened(
+    *children: Any, **fields: Any
+) -> AsyncGenerator[tuple[trido.Supervisor, Log], None]:
     log = Log()
     async with trido.open_supervisor(*children, observers=[log], **fields) as sup:
         yield sup, log
 
 
 @asynccontextmanager
-async def giving_up(*children: Any, **fields: Any) -> AsyncIterator[tuple[trido.Supervisor, Log]]:
+async def giving_up(
+    *children: Any, **fields: Any
+) -> AsyncGenerator[tuple[trido.Supervisor, Log], None]:
     """A supervisor that has to give up in the end: its block waits for that."""
     log = Log()
     with pytest.raises(trido.RestartLimitExceeded) as gave_up:

@@ -1,5 +1,7 @@
 """What is written for readers to run is run as they would run it, but in virtual time."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,13 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
         return run(*args, **{"clock": MockClock(autojump_threshold=0), **options})
 
     monkeypatch.setattr(trio, "run", run_in_virtual_time)
+
+
+@pytest.fixture(autouse=True)
+def log_again() -> Iterator[None]:
+    """Some turn the log off, to show something else."""
+    yield
+    logging.getLogger("trido").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)

@@ -196,14 +196,15 @@ def test_a_failure_anywhere_inside_is_contained(files: tuple[str, ...]) -> None:
     logging.getLogger("trido").setLevel(logging.CRITICAL + 1)
     points = list(lines_of(files))
     assert len(points) > 200
-    problems = [
-        problem for point in points for problem in problems_of(point, *inject(point, files))
-    ]
+    problems: list[str] = []
+    for point in points:
+        left, living, reached = inject(point, files)
+        problems += problems_of(point, left, living, reached=reached)
     assert not problems, "\n".join(problems)
 
 
 def problems_of(
-    point: Point, left: BaseException | None, living: Living, reached: bool
+    point: Point, left: BaseException | None, living: Living, *, reached: bool
 ) -> Iterator[str]:
     where = f"{Path(point[0]).name}:{point[1]} {linecache.getline(*point).strip()!r}"
     if not reached:

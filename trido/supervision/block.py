@@ -171,7 +171,8 @@ class _Block(Generic[S]):
         # What the scope leaves of a group; it leaves the block once the children have ended.
         except BaseException as left:  # noqa: ASYNC103
             failure = left
-        await self._sure(self._leave(failure))
+        # Not shielded: being interrupted here is an input of the supervisor, and ends nothing.
+        await self._sure(self._leave(failure))  # noqa: ASYNC102
         return True
 
     async def _enter(self) -> None:
@@ -200,7 +201,7 @@ class _Block(Generic[S]):
             if self._is_open:
                 # A bug of ours: what is shielded would keep the nursery waiting for ever.
                 self._supervisor.abandon(exc)
-                await self._close(exc)
+                await self._close(exc)  # noqa: ASYNC102  # as long as a nursery takes
             raise
 
     async def _close(self, exc: BaseException | None) -> None:

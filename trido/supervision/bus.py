@@ -49,7 +49,7 @@ class Bus:
                     except Exception as error:
                         self._observers.remove(observer)
                         self._waiting.append((_failed(event, observer, error), settings, None))
-                    except BaseException as error:
+                    except BaseException as error:  # noqa: ASYNC103  # the caller's to raise
                         fatal = fatal or error
         finally:
             self._telling = False

@@ -684,6 +684,7 @@ def _draw_child(record: Record) -> draw.Node:
         node = record.value._drawing()
     else:
         node = draw.Node(record.id)
-    restarts = f", {record.restarts} restarts" if record.restarts else ""
+    plural = "" if record.restarts == 1 else "s"
+    restarts = f", {record.restarts} restart{plural}" if record.restarts else ""
     node.text += f" {record.state} (run {record.incarnation}{restarts})"
     return node
