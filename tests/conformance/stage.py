@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -51,7 +51,7 @@ def leaves(error: BaseException) -> list[BaseException]:
 
 
 @contextmanager
-def raises(error: BaseException) -> Iterator[None]:
+def raises(error: BaseException) -> Generator[None]:
     """This very object leaves the block, in no group."""
     with pytest.raises(type(error)) as caught:
         yield

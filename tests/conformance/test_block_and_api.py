@@ -267,6 +267,7 @@ def test_wait_returns_once_all_children_ended_however_they_ended() -> None:
     async def scenario() -> None:
         ends: list[float] = []
         player = Player()
+        sup: trido.Supervisor | None = None
 
         async def waiter(sup: trido.Supervisor) -> None:
             await sup.wait()
@@ -282,6 +283,7 @@ def test_wait_returns_once_all_children_ended_however_they_ended() -> None:
                     player.end(ValueError())
                     await trio.sleep_forever()
         assert ends == [2.0]
+        assert sup is not None
         await sup.wait()
 
     run(scenario)

@@ -28,6 +28,7 @@ FATAL = [KeyboardInterrupt, SystemExit, GeneratorExit]
 def test_C107_an_outer_cancellation_is_an_ordered_stop() -> None:
     async def scenario() -> None:
         log = Log()
+        sup: trido.Supervisor | None = None
         with trio.move_on_after(1) as scope:
             async with trido.open_supervisor(
                 *(spec(id, cleaning, 0.1) for id in "abc"), observers=(log,)
@@ -38,6 +39,7 @@ def test_C107_an_outer_cancellation_is_an_ordered_stop() -> None:
             *["S a @0", "S b @0", "S c @0"],
             *["K c @1.1", "K b @1.2", "K a @1.3", "SUP cancelled @1.3"],
         ]
+        assert sup is not None
         assert states(sup) == "a stopped 1, b stopped 1, c stopped 1"
         assert counts(sup) == (3, 0, 0, 3)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -68,7 +68,7 @@ class _Program:
 
 
 @contextmanager
-def program(cleanup: float) -> Iterator[_Program]:
+def program(cleanup: float) -> Generator[_Program]:
     command = [sys.executable, "-c", PROGRAM, str(cleanup)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -17,7 +17,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -28,6 +28,7 @@ import trio
 import trio.testing
 
 import trido
+import trido.supervision
 
 ROOM = str(Path(trido.supervision.__file__).parent)
 SHELL = ("block", "bus", "child", "current", "incarnation", "nested", "report", "supervisor")
@@ -52,7 +53,7 @@ class Living:
         self.most: Counter[str] = Counter()
 
     @contextmanager
-    def run_of(self, name: str) -> Iterator[None]:
+    def run_of(self, name: str) -> Generator[None]:
         self.now[name] += 1
         self.most[name] = max(self.most[name], self.now[name])
         try:
@@ -120,7 +121,7 @@ def lines_of(files: tuple[str, ...]) -> Iterator[Point]:
 
 
 @contextmanager
-def traced(visit: Callable[[Point], None], files: tuple[str, ...]) -> Iterator[None]:
+def traced(visit: Callable[[Point], None], files: tuple[str, ...]) -> Generator[None]:
     names = {f"{ROOM}/{file}.py" for file in files}
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -155,7 +156,7 @@ def run(living: Living) -> None:
 
 
 @contextmanager
-def no_hang() -> Iterator[None]:
+def no_hang() -> Generator[None]:
     """Raise if it takes long, again and again until that has ended the whole run."""
 
     def on_alarm(signum: int, frame: FrameType | None) -> None:

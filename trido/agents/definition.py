@@ -41,8 +41,8 @@ class Definition(Generic[S]):
             raise SpecError("name", name, "a non-empty string", of="Agent")
         self.name = name
         """What it is called, wherever agents are told apart by what they do."""
-        self.of = f"Agent {name!r}"
-        self.routes = Routes()
+        self.of: str = f"Agent {name!r}"
+        self.routes: Routes = Routes()
         self.state: StateClass[S] = StateClass(self.of, state, callers_names())
 
     def __repr__(self) -> str:

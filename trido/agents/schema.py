@@ -36,7 +36,7 @@ class Schema:
     __slots__ = ("shape",)
 
     def __init__(self, of: str, declared: Any, names: Names) -> None:
-        self.shape = _Compiler(of, names).shape(declared)
+        self.shape: Shape = _Compiler(of, names).shape(declared)
 
     def build(self, data: Any) -> Any:
         """``data`` as a value of the type: checked if it is one, built if it is plain data.
@@ -57,9 +57,9 @@ class Record(Shape):
     __slots__ = ("arguments", "checks", "cls", "exact", "name", "required")
 
     def __init__(self, cls: type) -> None:
-        self.cls = cls
-        self.name = cls.__name__
-        self.exact = frozenset[type]({cls})
+        self.cls: type = cls
+        self.name: str = cls.__name__
+        self.exact: frozenset[type] = frozenset({cls})
         self.checks: tuple[tuple[str, frozenset[type], Shape], ...] = ()
         self.arguments: dict[str, Shape] = {}
         self.required: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ class StateClass(Generic[S]):
     def __init__(self, of: str, cls: Any, names: Names) -> None:
         if not (isinstance(cls, type) and attrs.has(cls) and _is_frozen(cls)):
             raise SpecError("state", cls, "a frozen attrs class", of=of)
-        self.cls = cls
+        self.cls: type[attrs.AttrsInstance] = cls
         self._check: Any = Schema(of, cls, names).shape
         _refuse_mutable(of, cls, names, set())
         try:

@@ -24,7 +24,7 @@ class Envelope:
     __slots__ = ("signal",)
 
     def __init__(self, signal: Signal) -> None:
-        self.signal = signal
+        self.signal: Signal = signal
 
     def accepted(self) -> None:
         """It waited for room, and is in the mailbox now."""
@@ -67,7 +67,7 @@ class Call(Envelope):
 
     def __init__(self, signal: Signal, task: Task) -> None:
         super().__init__(signal)
-        self.task = task
+        self.task: Task = task
 
     def answer(self, value: object) -> None:
         """Give the caller its answer."""

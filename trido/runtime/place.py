@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final, Generic, TypeVar, final
 
 from trido.agents.errors import AgentError
+from trido.runtime.agent import Agent
 from trido.runtime.dead_letters import DeadLetters
 from trido.runtime.errors import AgentParked, AgentStopped, NoSuchAgent, Overloaded
 from trido.runtime.mailbox import Envelope, Mailbox
@@ -47,18 +48,18 @@ class AgentPlace(Generic[S]):
     )
 
     def __init__(self, spec: AgentSpec[S]) -> None:
-        self.spec = spec
-        self.agent = spec.agent
-        self.id = spec.id
-        self.state = spec.agent.state.initial
+        self.spec: AgentSpec[S] = spec
+        self.agent: Agent[S] = spec.agent
+        self.id: str = spec.id
+        self.state: S = spec.agent.state.initial
         """The last committed state."""
-        self.revision = 0
+        self.revision: int = 0
         """How many turns it has committed in all its runs."""
-        self.in_turn = False
+        self.in_turn: bool = False
         """A handler is deciding."""
-        self.mailbox = Mailbox(spec.agent.mailbox)
-        self.outbox = Outbox()
-        self.dead_letters = DeadLetters(spec.agent.mailbox)
+        self.mailbox: Mailbox = Mailbox(spec.agent.mailbox)
+        self.outbox: Outbox = Outbox()
+        self.dead_letters: DeadLetters = DeadLetters(spec.agent.mailbox)
         self.ref: AgentRef[S] = AgentRef(self)
         self._run: AgentRun[S] | None = None
         self._child: Child[Any] | None = None

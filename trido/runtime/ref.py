@@ -55,7 +55,7 @@ class AgentRef(Address, Generic[S_co]):
     __slots__ = ("place",)
 
     def __init__(self, place: AgentPlace[Any]) -> None:
-        self.place = place
+        self.place: AgentPlace[Any] = place
 
     def __repr__(self) -> str:
         return f"<trido.AgentRef {self.id!r}>"

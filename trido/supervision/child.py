@@ -47,10 +47,10 @@ class Child(Generic[T_co]):
     def __init__(self, supervisor: SupervisorBase, place: Place, record: Record) -> None:
         self.supervisor: SupervisorBase = supervisor
         """The supervisor it is, or was, a child of."""
-        self.place = place
-        self.record = record
+        self.place: Place = place
+        self.record: Record = record
         self.run: Run | None = None
-        self.announced = 0
+        self.announced: int = 0
         """The latest run that has said it is ready; its supervisor may not have heard yet."""
         self._waiters: trio.Event | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trido.errors import SpecError, TridoError
 
@@ -66,7 +66,7 @@ class DuplicateChild(SpecError):
 
     def __init__(self, id: str, *, of: str = "") -> None:
         super().__init__("id", id, "different from the id of every other child", of=of)
-        self.args = (id,)  # what a copy is made from
+        self.args: tuple[Any, ...] = (id,)  # what a copy is made from
         self.id = id
 
 

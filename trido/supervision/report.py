@@ -23,8 +23,8 @@ class RunReport:
     def __init__(self, supervisor: SupervisorBase, child: Child[Any], run: int) -> None:
         self._supervisor = supervisor
         self._run = run
-        self.child = child
-        self.is_over = False
+        self.child: Child[Any] = child
+        self.is_over: bool = False
 
     @property
     def name(self) -> str:

@@ -110,7 +110,7 @@ class SupervisorBase:
         self._settings = _settings(spec, self.path, report)
         self._machine = Machine(self._settings, self._records(spec))
         self._scope = trio.CancelScope(shield=True)
-        self.body_scope = trio.CancelScope()
+        self.body_scope: trio.CancelScope = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._inbox: deque[Input] = deque()
         self._sleeper: Task | None = None
@@ -121,8 +121,8 @@ class SupervisorBase:
         self.told_to_end: Literal["stopped", "killed"] | None = None
         """How the supervisor above asked it to end, if it did."""
         self._finished = False
-        self.settled = trio.Event()
-        self.over = trio.Event()
+        self.settled: trio.Event = trio.Event()
+        self.over: trio.Event = trio.Event()
 
     def __repr__(self) -> str:
         return f"<trido.{type(self).__name__} {'/'.join(self.path)!r} {self._machine.phase}>"

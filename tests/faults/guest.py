@@ -1,0 +1,107 @@
+"""A Trio run that goes on only when it is told to: guest mode, in one thread, in virtual time.
+
+Hypothesis is the host. Between two steps of its machine nothing runs; a step is carried out in the
+run, and then everything happens that can happen without time passing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any, Final, cast
+from unittest.mock import patch
+
+import outcome
+import trio
+from trio.testing import MockClock
+
+TICKS: Final = 100_000
+"""What takes more to come to rest never will."""
+RUN_CONTEXT: Final = cast("Any", trio._core._run.GLOBAL_RUN_CONTEXT)
+"""Trio's own, which it has no public name for."""
+
+
+class GuestRun:
+    def __init__(self, main: Callable[[], Awaitable[object]], *, seed: int) -> None:
+        self.clock = MockClock()
+        self.result: outcome.Outcome[object] | None = None
+        self._callbacks: deque[Callable[[], object]] = deque()
+        self._idle: Callable[[outcome.Outcome[Any]], object] | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._runner: Any = None
+        self._patches = ExitStack()
+        for name, value in {
+            # When it has nothing to do, a guest run waits for the world in a thread. This world is
+            # the host, so it just waits.
+            "start_thread_soon": self._wait,
+            # Hypothesis would have the same schedule every time.
+            "_r": random.Random(seed),
+            "_ALLOW_DETERMINISTIC_SCHEDULING": True,
+        }.items():
+            self._patches.enter_context(patch(f"trio._core._run.{name}", value))
+
+        async def run() -> object:
+            self._token = trio.lowlevel.current_trio_token()
+            self._runner = RUN_CONTEXT.runner
+            return await main()
+
+        trio.lowlevel.start_guest_run(
+            run,
+            run_sync_soon_threadsafe=self._callbacks.append,
+            done_callback=self._done,
+            clock=self.clock,
+        )
+        self._settle()
+
+    def _wait(
+        self,
+        fn: Callable[[], Any],
+        deliver: Callable[[outcome.Outcome[Any]], object],
+        name: str | None = None,
+    ) -> None:
+        self._idle = deliver
+
+    def _done(self, result: outcome.Outcome[object]) -> None:
+        self.result = result
+        self._patches.close()
+
+    def do(self, fn: Callable[[], object]) -> None:
+        """Call ``fn`` in the run, and let everything happen that follows from it at once."""
+        assert self._token is not None
+        self._token.run_sync_soon(fn)
+        self._go_on()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and stop at whatever is due on the way."""
+        end = self.clock.current_time() + seconds
+        while self.result is None and (now := self.clock.current_time()) < end:
+            due = self._runner.deadlines.next_deadline()
+            self.clock.jump(max(min(due, end) - now, 0.0))
+            self._go_on()
+
+    def close(self, finish: Callable[[], object]) -> None:
+        """Have the run end: ``finish`` is what its main task waits for."""
+        if self.result is None:
+            self.do(finish)
+        if self.result is None:
+            # Something went wrong. It must not cost the examples that follow their runs.
+            RUN_CONTEXT.__dict__.clear()
+            self._patches.close()
+        else:
+            self.result.unwrap()
+
+    def _go_on(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None:
+            # Nobody waited for I/O: what woke the run is found by the next look at it.
+            idle(outcome.Value([]))
+        self._settle()
+
+    def _settle(self) -> None:
+        for _ in range(TICKS):
+            if not self._callbacks:
+                return
+            self._callbacks.popleft()()
+        raise AssertionError("it never comes to rest")

@@ -1,0 +1,53 @@
+"""The main job of the command: ``trido demo``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from typing import Any, Final
+
+from rich.console import Console
+
+from trido.cli import application
+from trido.cli.report import as_json, print_report
+from trido.cli.session import Options, Session
+from trido.cli.source import BadInput, Source
+from trido.supervision import run
+
+# The show tells of every crash; the log, left alone, would write tracebacks across it.
+_SILENCE: Final = logging.NullHandler()
+
+
+def demo(options: Options, **trio_options: Any) -> int:
+    """Run the demo; returns the exit code.
+
+    0: every line is accounted for. 1: one is not, or the supervisor gave up. 2: there is no such
+    input. 130 and 143: stopped by Ctrl-C and by SIGTERM, in order.
+
+    ``trio_options`` are those of `trio.run`.
+    """
+    logging.getLogger("trido").addHandler(_SILENCE)
+    console = Console(stderr=options.json, highlight=False, emoji=False, markup=False)
+    try:
+        source = Source(options.input)
+    except BadInput as error:
+        print(f"trido demo: {error}", file=sys.stderr)
+        return 2
+    with source:
+        session = Session(options, application.load(), source, console)
+        try:
+            run(session.run, **trio_options)
+        except* KeyboardInterrupt:
+            # A second one would ask for what is happening already, and lose the report.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            session.ending = "Ctrl-C"
+        result = session.result()
+    if result.ledger.lines == 0 and result.exit_code == 0:
+        print(f"trido demo: {options.input} is empty", file=sys.stderr)
+        return 2
+    print_report(console, result)
+    if options.json:
+        print(json.dumps(as_json(result)))
+    return result.exit_code
