@@ -106,7 +106,8 @@ class _Annotated:
     def __init__(self, of: str, function: FunctionType, parameters: list[str]) -> None:
         try:
             said = function.__annotations__
-        except NameError as error:  # from Python 3.14 on they are looked up only here
+        # From Python 3.14 on they are looked up only here.
+        except NameError as error:  # pragma: no cover - never before Python 3.14
             raise unknown_name(of, function, error) from error
         self.__annotations__ = {key: one for key, one in said.items() if key in parameters}
         self.__wrapped__ = function

@@ -28,7 +28,15 @@ def demo(options: Options, **trio_options: Any) -> int:
 
     ``trio_options`` are those of `trio.run`.
     """
-    logging.getLogger("trido").addHandler(_SILENCE)
+    log = logging.getLogger("trido")
+    log.addHandler(_SILENCE)
+    try:
+        return _demo(options, trio_options)
+    finally:
+        log.removeHandler(_SILENCE)
+
+
+def _demo(options: Options, trio_options: dict[str, Any]) -> int:
     console = Console(stderr=options.json, highlight=False, emoji=False, markup=False)
     try:
         source = Source(options.input)

@@ -190,7 +190,7 @@ class _Block(Generic[S]):
 
     async def _leave(self, failure: BaseException | None) -> None:
         await self._attendance.until_over(failure)
-        await self._close(None)
+        await self._close()
         # After the nursery, which would wrap it.
         self._attendance.raise_outcome(failure)
 
@@ -201,13 +201,13 @@ class _Block(Generic[S]):
             if self._is_open:
                 # A bug of ours: what is shielded would keep the nursery waiting for ever.
                 self._supervisor.abandon(exc)
-                await self._close(exc)  # noqa: ASYNC102  # as long as a nursery takes
+                await self._close()  # noqa: ASYNC102  # until what was killed is gone
             raise
 
-    async def _close(self, exc: BaseException | None) -> None:
+    async def _close(self) -> None:
         self._is_open = False
         _roots().discard(self._supervisor)
-        await self._nursery.__aexit__(type(exc) if exc else None, exc, None)
+        await self._nursery.__aexit__(None, None, None)
 
 
 def _roots() -> set[SupervisorBase]:

@@ -20,39 +20,31 @@ Observer: TypeAlias = Callable[[events.Event], object]
 class Bus:
     """The observers of one tree: each hears each event of every supervisor in it, in order."""
 
-    __slots__ = ("_observers", "_telling", "_waiting")
+    __slots__ = ("_observers",)
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)
         for observer in self._observers:
             if not callable(observer):
                 raise SpecError("observers", observer, "functions of one event")
-        self._waiting: deque[tuple[events.Event, Settings, ChildPolicy | None]] = deque()
-        self._telling = False
 
     def tell(
         self, event: events.Event, settings: Settings, policy: ChildPolicy | None
     ) -> BaseException | None:
         """Tell everybody, then what that caused; what was raised that is not an `Exception`."""
-        self._waiting.append((event, settings, policy))
-        if self._telling:
-            return None
-        self._telling = True
+        waiting = deque([(event, policy)])
         fatal: BaseException | None = None
-        try:
-            while self._waiting:
-                event, settings, policy = self._waiting.popleft()
-                log_event(event, settings, policy)
-                for observer in tuple(self._observers):
-                    try:
-                        _hear(observer, event)
-                    except Exception as error:
-                        self._observers.remove(observer)
-                        self._waiting.append((_failed(event, observer, error), settings, None))
-                    except BaseException as error:  # noqa: ASYNC103  # the caller's to raise
-                        fatal = fatal or error
-        finally:
-            self._telling = False
+        while waiting:
+            event, policy = waiting.popleft()
+            log_event(event, settings, policy)
+            for observer in tuple(self._observers):
+                try:
+                    _hear(observer, event)
+                except Exception as error:
+                    self._observers.remove(observer)
+                    waiting.append((_failed(event, observer, error), None))
+                except BaseException as error:  # noqa: ASYNC103  # the caller's to raise
+                    fatal = fatal or error
         return fatal
 
 

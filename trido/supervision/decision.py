@@ -19,6 +19,7 @@ import copy
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Any, Final, Literal, cast
 
 from attrs import define, evolve
@@ -263,8 +264,7 @@ class Machine:
         record.restarts += record.cause == "restart"
         yield self._move(record, "ready")
         yield self._tell(events.ChildStarted, record, cause=record.cause)
-        if self._waits_for(record):
-            self._done_waiting()
+        self._done_waiting()
 
     def _start_failed(self, record: Record, reason: BaseException, job: Job) -> Operations:
         record.last_crash = reason
@@ -779,8 +779,7 @@ class Machine:
         return self._job is not None and self._job.waiting == record.id
 
     def _done_waiting(self) -> None:
-        if self._job is not None:
-            self._job.waiting = None
+        cast("Job", self._job).waiting = None
 
     def _drop(self, job: Job) -> None:
         if self._job is job:
@@ -842,12 +841,8 @@ def _copied(item: Item) -> Item:
 
 
 def _it_and_later(records: dict[str, Record], id: str) -> list[str]:
-    group: list[str] = []
-    for other in reversed(records):
-        group.append(other)
-        if other == id:
-            break
-    return group
+    later = list(takewhile(lambda other: other != id, reversed(records)))
+    return [*later, id]
 
 
 _GROUPS: Final[dict[Strategy, Callable[[dict[str, Record], str], list[str]]]] = {

@@ -60,6 +60,9 @@ as_place.register(ChildSpec, FunctionPlace)
 class FunctionRun:
     """One call of the function."""
 
+    _nursery: trio.Nursery
+    """The host's; from the function's first step on."""
+
     __slots__ = (
         "_args",
         "_current",
@@ -81,7 +84,6 @@ class FunctionRun:
         self._report = report
         self._scope = trio.CancelScope(shield=True)
         self._current = Current(report.child, CleanupTime(spec.policy.grace))
-        self._nursery: trio.Nursery | None = None
         self._task: Task | None = None
         self._error: BaseException | None = None
         self._started = False
@@ -142,7 +144,7 @@ class FunctionRun:
             # Without our own frame, which would make a cycle of the error and this run.
             self._error = exc.with_traceback(exc.__traceback__ and exc.__traceback__.tb_next)
         finally:
-            if self._nursery is not None and self._spec.heartbeat is not None:
+            if self._spec.heartbeat is not None:
                 self._nursery.cancel_scope.cancel(reason="the function has ended")
 
     @disable_ki_protection
@@ -186,8 +188,7 @@ class FunctionRun:
 
     def _watch_heartbeat(self) -> None:
         self.beat()
-        if self._nursery is not None:
-            self._nursery.start_soon(self._listen, name=f"{self._report.name} (heartbeat)")
+        self._nursery.start_soon(self._listen, name=f"{self._report.name} (heartbeat)")
 
     async def _listen(self) -> None:
         period = self._spec.heartbeat or 0.0
