@@ -13,13 +13,27 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from trio._core import _run
 
 import trido
 from trido.supervision.alarms import Alarms
 from trido.supervision.decision import Machine
-from trido.supervision.messages import Fail, RunEnded, Stop
-from trido.supervision.place import as_place
-from trido.supervision.records import Settings
+from trido.supervision.messages import (
+    Begin,
+    End,
+    Fail,
+    Input,
+    Reply,
+    Request,
+    RunEnded,
+    RunReady,
+    RunStuck,
+    Stop,
+    Tick,
+)
+from trido.supervision.place import Report, Run, as_place
+from trido.supervision.policy import ChildPolicy
+from trido.supervision.records import Record, Settings
 from trido.supervision.shields import break_shields
 
 
@@ -146,6 +160,198 @@ def test_shields_are_broken_where_no_supervisor_was_yet() -> None:
 def test_nobody_knows_how_to_run_it() -> None:
     with pytest.raises(trido.SpecError, match="a spec"):
         as_place("feed")
+
+
+def zombie_in_its_start() -> Machine:
+    """A supervisor with a child that outlived its ``start_timeout`` and being killed."""
+    machine = Machine(Settings(path=("root",)))
+    policy = ChildPolicy(start_timeout=1.0, shutdown=0.0)
+    record = Record("a", policy)
+    inputs: list[Input] = [
+        Begin(now=0.0),
+        Request(now=0.0, number=1, asked="start_child", id="a", record=record),
+        Tick(now=1.0),
+        RunStuck(now=6.0, id="a", run=1),
+    ]
+    for event in inputs:
+        list(machine.handle(event))
+    assert machine.records["a"].state == "zombie"
+    return machine
+
+
+def test_a_zombie_is_never_ready() -> None:
+    machine = zombie_in_its_start()
+    machine.records["a"].fault = None  # as of a nested supervisor that is stuck by itself
+    assert list(machine.handle(RunReady(now=7.0, id="a", run=1))) == []
+
+
+def test_whoever_started_a_zombie_is_told_when_it_ends() -> None:
+    """Even if somebody else stopped it meanwhile; and the place goes, as after any failed start."""
+    machine = zombie_in_its_start()
+    asked = Request(now=7.0, number=2, asked="stop_child", id="a")
+    assert list(machine.handle(asked)) == []
+    ended = RunEnded(now=8.0, id="a", run=1, end=End("killed"))
+    replies = [one for one in machine.handle(ended) if isinstance(one, Reply)]
+    assert [reply.number for reply in replies] == [2, 1]
+    assert replies[0].error is None
+    assert isinstance(replies[1].error, trido.StartFailed)
+    assert machine.records == {}
+
+
+def test_a_kill_of_a_run_is_a_kill_once() -> None:
+    async def main() -> None:
+        async with trido.open_supervisor(trido.ChildSpec(shielded)) as sup:
+            await trio.testing.wait_all_tasks_blocked()
+            run = sup["shielded"].run
+            assert run is not None
+            run.kill()
+            run.kill()
+            await sup["shielded"].wait_ended()
+
+    in_virtual_time(main)
+
+
+async def test_ready_is_said_once() -> None:
+    async def twice(*, task_status: trio.TaskStatus[int]) -> None:
+        task_status.started(1)
+        task_status.started(2)
+
+    async with trido.open_supervisor() as sup:
+        child = await sup.start_child(twice, restart="temporary")
+        await child.wait_ended()
+        assert isinstance(child.last_crash, RuntimeError)
+
+
+def test_things_say_what_they_are() -> None:
+    async def main() -> None:
+        async with trido.open_supervisor(trido.ChildSpec(idle)) as sup:
+            assert repr(sup) == "<trido.Supervisor 'root' running>"
+            assert repr(sup["idle"]) == "<trido.Child 'idle' running, run 1>"
+
+    in_virtual_time(main)
+    assert repr(trido.BRUTAL_KILL) == "trido.BRUTAL_KILL"
+
+
+def test_a_request_of_somebody_who_has_gone_is_not_begun() -> None:
+    """Withdrawn before the supervisor's next step."""
+
+    class CancelAtOnce(trio.abc.Instrument):
+        scope: trio.CancelScope
+        sup: trido.Supervisor | None = None
+
+        def after_task_step(self, task: trio.lowlevel.Task) -> None:
+            if self.sup is not None and self.sup.statistics().callers:
+                self.scope.cancel()
+
+    impatient = CancelAtOnce()
+
+    async def main() -> None:
+        async with trido.open_supervisor() as sup:
+            with trio.CancelScope() as impatient.scope:
+                impatient.sup = sup
+                await sup.start_child(idle)
+            assert impatient.scope.cancelled_caught
+            await trio.testing.wait_all_tasks_blocked()
+            assert sup.children() == ()
+
+    trio.run(main, instruments=[impatient])
+
+
+def test_a_supervisor_that_cannot_even_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(scope: trio.CancelScope) -> None:
+        raise BrokenError
+
+    monkeypatch.setattr("trido.supervision.supervisor.spare", fails)
+
+    async def main() -> None:
+        with pytest.raises(BrokenError):
+            async with trido.open_supervisor(trido.ChildSpec(idle)):
+                raise AssertionError
+
+    in_virtual_time(main)
+
+
+def test_a_kill_and_an_end_may_cross() -> None:
+    """A run that has ended is not killed, whichever its supervisor hears of first."""
+
+    async def ends_in_a_kill() -> None:
+        trido.current_child().supervisor.kill_children()
+
+    async def main() -> None:
+        async with trido.open_supervisor(
+            trido.ChildSpec(idle), trido.ChildSpec(ends_in_a_kill, restart="temporary")
+        ) as sup:
+            await sup.wait()
+            assert [child.state for child in sup.children()] == ["stopped"]
+
+    for seed in range(20):
+        _run._r.seed(seed)
+        in_virtual_time(main)
+
+
+class NoPlace:
+    """A place that cannot start anything."""
+
+    def start(self, report: Report) -> Run:
+        raise BrokenError
+
+    def changed(self, state: str, *, comes_back: bool) -> None: ...
+
+
+def test_a_place_that_cannot_start_crashes_as_its_child() -> None:
+    async def main() -> None:
+        async with trido.open_supervisor() as sup:
+            spec = trido.ChildSpec(idle)
+            child: trido.Child[None] = trido.Child(sup, NoPlace(), Record("idle", spec.policy))
+            child.record.tag = child
+            with pytest.raises(trido.StartFailed) as failed:
+                await sup._ask("start_child", "idle", child.record)
+            assert isinstance(failed.value.__cause__, BrokenError)
+
+    in_virtual_time(main)
+
+
+def test_what_the_body_adds_to_its_own_cancellation_is_not_lost() -> None:
+    """The supervisor gives up, and cancels the body, a task of which fails on its way out."""
+
+    async def fails_on_its_way_out() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError
+
+    async def main() -> None:
+        with pytest.RaisesGroup(
+            trido.RestartLimitExceeded, pytest.RaisesGroup(OSError), match="the supervisor"
+        ):
+            async with (
+                trido.open_supervisor(trido.ChildSpec(crash_at_1), max_restarts=0),
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(fails_on_its_way_out)
+
+    in_virtual_time(main)
+
+
+def test_an_interrupt_of_the_body_while_its_supervisor_stops_takes_all_graces() -> None:
+    async def careful() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trido.cleanup():
+                await trio.sleep(3)
+
+    async def main() -> None:
+        started = trio.current_time()
+        with pytest.raises(KeyboardInterrupt):
+            async with trido.open_supervisor(trido.ChildSpec(careful)) as sup:
+                await trio.testing.wait_all_tasks_blocked()
+                sup.stop()
+                await trio.sleep(1)
+                raise KeyboardInterrupt
+        assert trio.current_time() - started == 1
+
+    in_virtual_time(main)
 
 
 def test_observers_are_functions() -> None:
