@@ -137,7 +137,8 @@ class Model(ModelProcess):
         place, end = self.place_of(event.id, event.run), event.end
         if place is None:
             return
-        if place.fault is not None and end.kind != "fatal":
+        heard = end.kind == "fatal" or (end.kind == "escalated" and place.ready)
+        if place.fault is not None and not heard:
             end = End("crashed", place.fault)
         if type(end.reason).__name__ == "LeakedCancelled" and self.phase == "stopping":
             place.asked, end = True, End("stopped")
@@ -172,7 +173,6 @@ class Model(ModelProcess):
                 place.in_a_row = 0
 
     def ended_fatally(self, place: Place, end: End) -> None:
-        place.last_crash = end.reason
         self.leave(place)
         self.tell(
             "ChildStopped" if place.asked else "ChildEnded", place, "crashed", face(end.reason)

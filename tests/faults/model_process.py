@@ -130,7 +130,7 @@ class ModelProcess(ModelState):
             if place.policy.significant:
                 yield from self.check_auto_shutdown()
         elif over:
-            place.state = "stopped"
+            self.leave(place)
             self.give_up(place, cause)
             yield never
         else:

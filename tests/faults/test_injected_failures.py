@@ -193,8 +193,10 @@ def inject(point: Point, files: tuple[str, ...]) -> tuple[BaseException | None, 
 # Failing between making a coroutine and awaiting it leaves it unawaited; nothing else is wrong.
 @pytest.mark.filterwarnings("ignore:.*was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("files", [SHELL, PURE], ids=["shell", "pure"])
-def test_a_failure_anywhere_inside_is_contained(files: tuple[str, ...]) -> None:
-    logging.getLogger("trido").setLevel(logging.CRITICAL + 1)
+def test_a_failure_anywhere_inside_is_contained(
+    files: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL + 1, logger="trido")
     points = list(lines_of(files))
     assert len(points) > 200
     problems: list[str] = []

@@ -12,17 +12,21 @@ from trio.lowlevel import enable_ki_protection
 
 from trido.supervision.bus import Bus, Observer
 from trido.supervision.current import CURRENT
+from trido.supervision.shields import spare
 from trido.supervision.spec import (
     DynamicOptions,
     DynamicSupervisorSpec,
     Spec,
     SupervisorOptions,
     SupervisorSpec,
+    supervisor_spec,
 )
 from trido.supervision.supervisor import DynamicSupervisor, Supervisor, SupervisorBase
 
 S = TypeVar("S", bound=SupervisorBase)
 Ts = TypeVarTuple("Ts")
+
+NOT_GIVEN: Any = object()
 
 ROOTS: trio.lowlevel.RunVar[set[SupervisorBase]] = trio.lowlevel.RunVar("trido.roots")
 """The supervisors of this run that were opened by a block, for `trido.run`'s second signal."""
@@ -44,7 +48,7 @@ def open_supervisor(
 ) -> AbstractAsyncContextManager[DynamicSupervisor[*tuple[Any, ...]]]: ...
 def open_supervisor(
     *children: Any,
-    spec: SupervisorSpec | DynamicSupervisorSpec | None = None,
+    spec: Any = NOT_GIVEN,
     observers: Iterable[Observer] = (),
     **options: Any,
 ) -> AbstractAsyncContextManager[Any]:
@@ -72,10 +76,11 @@ def open_supervisor(
       SpecError: at once, if the supervisor or a child is not one that can be.
       StartFailed: when entering, if a child failed before it was ready.
     """
-    if spec is None:
+    if spec is NOT_GIVEN:
         return _Block(Supervisor(SupervisorSpec(*children, **options), Bus(observers)))
     if children or options:
         raise TypeError("open_supervisor(spec=...) takes no other arguments but observers")
+    supervisor_spec("spec", spec)
     if isinstance(spec, DynamicSupervisorSpec):
         return _Block(DynamicSupervisor(spec, Bus(observers)))
     return _Block(Supervisor(spec, Bus(observers)))
@@ -154,8 +159,13 @@ class _Block(Generic[S]):
 
     @enable_ki_protection
     async def __aenter__(self) -> S:
-        await self._sure(self._enter())
-        return self._supervisor
+        leaving = await self._sure(self._enter())
+        if leaving is None:
+            return self._supervisor
+        try:
+            raise leaving
+        finally:
+            del leaving  # as in __aexit__
 
     @enable_ki_protection
     async def __aexit__(
@@ -172,10 +182,19 @@ class _Block(Generic[S]):
         except BaseException as left:  # noqa: ASYNC103
             failure = left
         # Not shielded: being interrupted here is an input of the supervisor, and ends nothing.
-        await self._sure(self._leave(failure))  # noqa: ASYNC102
-        return True
+        leaving = await self._sure(self._leave(failure))  # noqa: ASYNC102
+        if leaving is None or leaving is exc:
+            return leaving is None
+        context = leaving.__context__
+        try:
+            raise leaving
+        finally:
+            # Not what the body ended by, such as our own Cancelled. And its traceback has this
+            # frame: let the frame not have it.
+            leaving.__context__ = context
+            del exc, failure, leaving, context
 
-    async def _enter(self) -> None:
+    async def _enter(self) -> BaseException | None:
         supervisor = self._supervisor
         nursery = await self._nursery.__aenter__()
         self._is_open = True
@@ -185,18 +204,18 @@ class _Block(Generic[S]):
         await self._attendance.until_settled()
         if self._attendance.nothing_happened:
             supervisor.body_scope.__enter__()
-        else:
-            await self._leave(None)
+            return None
+        return await self._leave(None)
 
-    async def _leave(self, failure: BaseException | None) -> None:
+    async def _leave(self, failure: BaseException | None) -> BaseException | None:
+        """What has to leave the block; after the nursery, which would wrap it."""
         await self._attendance.until_over(failure)
         await self._close()
-        # After the nursery, which would wrap it.
-        self._attendance.raise_outcome(failure)
+        return self._attendance.outcome(failure)
 
-    async def _sure(self, step: Awaitable[None]) -> None:
+    async def _sure(self, step: Awaitable[BaseException | None]) -> BaseException | None:
         try:
-            await step
+            return await step
         except BaseException as exc:
             if self._is_open:
                 # A bug of ours: what is shielded would keep the nursery waiting for ever.
@@ -234,7 +253,8 @@ class _Attendance:
     @property
     def nothing_happened(self) -> bool:
         """Neither an interruption nor a failure so far."""
-        return not (self._cancelled or self._interrupted or self._supervisor.error)
+        happened = (self._cancelled, self._interrupted, self._supervisor.error)
+        return all(one is None for one in happened)
 
     async def until_settled(self) -> None:
         """Wait until the children are ready, or the supervisor has ended without."""
@@ -250,14 +270,15 @@ class _Attendance:
     async def _until(self, event: trio.Event) -> None:
         while not event.is_set():
             try:
-                with trio.CancelScope(shield=self._cancelled is not None):
+                with trio.CancelScope(shield=self._cancelled is not None) as scope:
+                    spare(scope)
                     await event.wait()
             # Raised when all is over: going on waiting is what the block promises.
             except trio.Cancelled as exc:  # noqa: ASYNC103
                 self._cancelled = exc
                 self._stop(cancelled=True)
             except KeyboardInterrupt as exc:
-                self._interrupted = self._interrupted or exc
+                self._interrupted = exc if self._interrupted is None else self._interrupted
                 if self._stopping:
                     self._supervisor.kill_children()
                 self._stop(cancelled=False)
@@ -266,21 +287,19 @@ class _Attendance:
         self._stopping = True
         self._supervisor.stop(cancelled=cancelled)
 
-    def raise_outcome(self, failure: BaseException | None) -> None:
-        """Raise what has to leave the block, if anything: one error alone is never wrapped."""
-        cancelled = self._cancelled
+    def outcome(self, failure: BaseException | None) -> BaseException | None:
+        """What has to leave the block, if anything: one error alone is never wrapped."""
+        cancelled, self._cancelled = self._cancelled, None
+        interrupted, self._interrupted = self._interrupted, None
         if isinstance(failure, trio.Cancelled):
             failure, cancelled = None, failure
         problems: list[BaseException] = []
-        for problem in (self._supervisor.error, failure, self._interrupted):
+        for problem in (self._supervisor.take_error(), failure, interrupted):
             if problem is not None and not _is_known(problem, problems):
                 problems.append(problem)
         if len(problems) > 1:
-            raise BaseExceptionGroup("the supervisor and its block failed", problems)
-        for problem in problems:
-            raise problem
-        if cancelled is not None:
-            raise cancelled
+            return BaseExceptionGroup("the supervisor and its block failed", problems)
+        return problems[0] if problems else cancelled
 
 
 def _is_known(problem: BaseException, problems: list[BaseException]) -> bool:

@@ -10,9 +10,7 @@ from trio.lowlevel import disable_ki_protection
 
 from trido.errors import SpecError
 from trido.supervision import events
-from trido.supervision.log import log_event
-from trido.supervision.policy import ChildPolicy
-from trido.supervision.records import Settings
+from trido.supervision.log import About, log_event
 
 Observer: TypeAlias = Callable[[events.Event], object]
 
@@ -23,28 +21,28 @@ class Bus:
     __slots__ = ("_observers",)
 
     def __init__(self, observers: Iterable[Observer]) -> None:
+        if callable(observers) or not isinstance(observers, Iterable):
+            raise SpecError("observers", observers, "a sequence of functions of one event")
         self._observers = list(observers)
         for observer in self._observers:
             if not callable(observer):
                 raise SpecError("observers", observer, "functions of one event")
 
-    def tell(
-        self, event: events.Event, settings: Settings, policy: ChildPolicy | None
-    ) -> BaseException | None:
+    def tell(self, event: events.Event, about: About) -> BaseException | None:
         """Tell everybody, then what that caused; what was raised that is not an `Exception`."""
-        waiting = deque([(event, policy)])
+        waiting = deque([(event, about)])
         fatal: BaseException | None = None
         while waiting:
-            event, policy = waiting.popleft()
-            log_event(event, settings, policy)
+            event, about = waiting.popleft()
+            log_event(event, about)
             for observer in tuple(self._observers):
                 try:
                     _hear(observer, event)
                 except Exception as error:
                     self._observers.remove(observer)
-                    waiting.append((_failed(event, observer, error), None))
+                    waiting.append((_failed(event, observer, error), About(about.settings)))
                 except BaseException as error:  # noqa: ASYNC103  # the caller's to raise
-                    fatal = fatal or error
+                    fatal = error if fatal is None else fatal
         return fatal
 
 

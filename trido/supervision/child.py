@@ -123,17 +123,18 @@ class Child(Generic[T_co]):
           DeadlockError: the caller descends from a child that its supervisor is starting or
             stopping, so nothing can be restarted before the caller is done.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        waited = False
-        while not (self.state == "running" and self.incarnation > after):
+        await trio.lowlevel.checkpoint()
+        if not self._runs_since(after):
+            self.supervisor.refuse_deadlock("wait for a child")
+        while not self._runs_since(after):
             if self.state == "removed":
                 raise errors.ChildNotFound(self.id)
             if self.supervisor.has_ended:
                 raise errors.SupervisorStopped(self.supervisor.id)
             await self._changed()
-            waited = True
-        if not waited:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def _runs_since(self, after: int) -> bool:
+        return self.state == "running" and self.incarnation > after
 
     async def wait_ended(self) -> None:
         """Wait until the run that is current now has ended; at once if there is none.
@@ -144,17 +145,17 @@ class Child(Generic[T_co]):
           DeadlockError: the caller descends from a child that its supervisor is starting or
             stopping.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        waited = False
         run = self.incarnation
-        while self.record.live and self.incarnation == run:
+        await trio.lowlevel.checkpoint()
+        if self._lives(run):
+            self.supervisor.refuse_deadlock("wait for a child")
+        while self._lives(run):
             await self._changed()
-            waited = True
-        if not waited:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def _lives(self, run: int) -> bool:
+        return self.record.live and self.incarnation == run and not self.supervisor.has_ended
 
     async def _changed(self) -> None:
-        self.supervisor.refuse_deadlock("wait for a child")
         if self._waiters is None:
             self._waiters = trio.Event()
         await self._waiters.wait()

@@ -56,15 +56,40 @@ class Current:
     cleanup_time: CleanupTime
     supervisors: set[SupervisorBase] = Factory(set)
     """Those opened in it: killing it means telling them."""
+    task: trio.lowlevel.Task | None = None
+    """The task that all of it descends from, if it has one of its own."""
+
+    def has(self, task: trio.lowlevel.Task | None) -> bool:
+        """Whether ``task`` is of this run; it may only have been started from it."""
+        above = task
+        while self.task is not None and above is not self.task:
+            nursery = None if above is None else above.parent_nursery
+            if nursery is None:
+                return False
+            above = nursery.parent_task
+        return True
 
     def kill(self) -> None:
         """Take away what is left of the grace, here and in the supervisors opened here."""
         self.cleanup_time.expire()
         for supervisor in list(self.supervisors):
-            supervisor.kill_children()
+            # Asked only now: one that was opened by `nursery.start` may live elsewhere since.
+            if self.has(supervisor.task):
+                supervisor.kill_children()
 
 
 CURRENT: ContextVar[Current | None] = ContextVar("trido.current", default=None)
+
+
+def current_run() -> Current | None:
+    """The run that the calling task lives in: it ends with that.
+
+    A task that was started from a run in a nursery outside has its context, but is none of it.
+    """
+    current = CURRENT.get()
+    if current is None or not current.has(trio.lowlevel.current_task()):
+        return None
+    return current
 
 
 def current_child() -> Child[Any]:
@@ -89,7 +114,7 @@ def cleanup() -> Generator[trio.CancelScope]:
 
     Use it in ``finally`` blocks: what awaits there without it is cancelled again at once.
     """
-    current = CURRENT.get()
+    current = current_run()
     time = CleanupTime() if current is None else current.cleanup_time
     scope = time.open()
     try:

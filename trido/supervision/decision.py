@@ -94,7 +94,11 @@ class Machine:
     _paused: dict[str, int]
     _returning: dict[str, None]
     """Those that were stopped by a group restart which has not started them yet."""
+    _waiting: set[int]
+    """The numbers of the requests in the queue."""
     _withdrawn: set[int]
+    _orphaned: dict[str, None]
+    """Those with an `Record.orphan`."""
     _killing: bool
     _fatal: list[BaseException]
 
@@ -113,7 +117,9 @@ class Machine:
         self._live = self._zombies = self._significant_up = 0
         self._paused = {}
         self._returning = {}
+        self._waiting = set()
         self._withdrawn = set()
+        self._orphaned = {}
         self._killing = False
         self._fatal = []
 
@@ -125,6 +131,11 @@ class Machine:
         yield from _HANDLERS[type(event)](self, event)
         yield from self._advance()
 
+    def forget_error(self) -> None:
+        """Do not keep what `Finished` has handed out."""
+        self.error = None
+        self._fatal.clear()
+
     def next_deadline(self) -> float:
         """When to hand in the next `Tick`."""
         return min(self._alarms.next(), self._stop_due)
@@ -132,7 +143,16 @@ class Machine:
     def copy(self) -> Machine:
         """An independent machine in the same state."""
         twin = copy.copy(self)
-        for name in ("window", "_alarms", "_paused", "_returning", "_withdrawn", "_fatal"):
+        for name in (
+            "window",
+            "_alarms",
+            "_paused",
+            "_returning",
+            "_orphaned",
+            "_waiting",
+            "_withdrawn",
+            "_fatal",
+        ):
             setattr(twin, name, getattr(self, name).copy())
         twin._queue = deque(_copied(item) for item in self._queue)
         twin.records = {id: record.copy() for id, record in self.records.items()}
@@ -185,7 +205,8 @@ class Machine:
                 yield from self._ended_by_itself(record, record.found)
         elif record.state == "restarting" and not record.live and record.chain == item.chain:
             if isinstance(item, Retry):
-                yield from self._attempt(record, record.last_crash)
+                over = self._count(record, record.last_crash)
+                yield from self._attempt(record, record.last_crash, over)
             else:
                 self._job = self._restart_job(record)
 
@@ -299,7 +320,8 @@ class Machine:
         record.provisional = False
         yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(events.ChildEnded, record, outcome="ignored", reason=end.reason)
-        self._done_waiting()
+        if self._waits_for(record):
+            self._done_waiting()
 
     # Ends -----------------------------------------------------------------------------------
 
@@ -307,11 +329,9 @@ class Machine:
         record = self._run(event.id, event.run)
         if record is None:
             return
-        end = event.end
-        if record.fault is not None and end.kind != "fatal":
-            end = End("crashed", record.fault)
-        if isinstance(end.reason, errors.LeakedCancelled) and self.phase == "stopping":
-            record.asked, end = True, End("stopped")
+        end = self._reading(record, event.end)
+        if end.kind == "stopped" and end is not event.end:
+            record.asked = True
         was_zombie = record.state == "zombie"
         self._run_is_over(record)
         if end.kind == "fatal":
@@ -329,6 +349,18 @@ class Machine:
             self._zombies -= 1
             self._resume_paused()
 
+    def _reading(self, record: Record, end: End) -> End:
+        """What an end means here and now."""
+        if record.fault is not None and end.kind != "fatal":
+            if end.kind == "escalated" and record.ready:
+                return end
+            record.fault.__context__ = end.reason
+            return End("crashed", record.fault)
+        if isinstance(end.reason, errors.LeakedCancelled) and self.phase == "stopping":
+            beside = end.reason.beside
+            return End("stopped") if beside is None else End("crashed", beside)
+        return end
+
     def _run_is_over(self, record: Record) -> None:
         record.live = False
         self._live -= 1
@@ -341,11 +373,13 @@ class Machine:
                 record.consecutive = 0
 
     def _ended_before_ready(self, record: Record, end: End) -> Operations:
-        job, record.orphan = record.orphan or cast("Job", self._job), None
+        job = cast("Job", self._job) if record.orphan is None else record.orphan
+        record.orphan = None
+        self._orphaned.pop(record.id, None)
         if end.kind == "ignored":
             yield from self._start_ignored(record, end)
         else:
-            reason = end.reason or errors.NotStarted(record.id)
+            reason = errors.NotStarted(record.id) if end.reason is None else end.reason
             yield from self._start_failed(record, reason, job)
 
     def _ended_by_itself(self, record: Record, end: End) -> Operations:
@@ -358,16 +392,18 @@ class Machine:
         restarted = rule.restarted and (
             not crashed or all_are(record.policy.restart_on, end.reason)
         )
+        over = self._count(record, _cause(end)) if restarted else ""
         if restarted:
             yield self._move(record, "retry")
         else:
             yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(events.ChildEnded, record, outcome=outcome, reason=end.reason)
         if rule.reported:
-            yield self._report(record, "child_terminated", outcome, end.reason)
+            told = self._report(record, "child_terminated", outcome, end.reason)
+            yield evolve(told, restarts=restarted and not over)
         if restarted:
             record.chain += 1
-            yield from self._attempt(record, _cause(end))
+            yield from self._attempt(record, _cause(end), over)
         elif record.policy.significant:
             yield from self._auto_shutdown()
 
@@ -382,7 +418,7 @@ class Machine:
         yield from self._report_stop(record, outcome, end.reason)
         yield from self._answer_waiters(record)
         if self._escalates(record, end) and self.phase != "stopping":
-            yield from self._give_up(record, end.reason, "raised Escalate")
+            yield from self._give_up(record, end.reason, _escalation(end))
         elif self._waits_for(record):
             self._done_waiting()
 
@@ -406,7 +442,6 @@ class Machine:
         yield from self._report_stop(record, outcome, end.reason)
 
     def _ended_fatally(self, record: Record, end: End) -> Operations:
-        record.last_crash = end.reason
         told = events.ChildStopped if record.asked else events.ChildEnded
         yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(told, record, outcome="crashed", reason=end.reason)
@@ -420,7 +455,7 @@ class Machine:
         yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(events.ChildEnded, record, outcome="crashed", reason=end.reason)
         yield self._report(record, "child_terminated", "crashed", end.reason)
-        yield from self._give_up(record, end.reason, "raised Escalate")
+        yield from self._give_up(record, end.reason, _escalation(end))
 
     def _escalates(self, record: Record, end: End) -> bool:
         return end.kind == "escalated" or (
@@ -434,17 +469,14 @@ class Machine:
 
     # Restarting -----------------------------------------------------------------------------
 
-    def _attempt(self, record: Record, cause: BaseException | None) -> Operations:
-        parks = record.policy.on_limit == "park"
-        window = record.window if parks else self.window
-        over = self._count(record, window, "ended" if cause is None else "crashed")
-        if over and parks:
+    def _attempt(self, record: Record, cause: BaseException | None, over: str) -> Operations:
+        if over and record.policy.on_limit == "park":
             yield self._move(record, "park")
             yield self._tell(events.ChildParked, record, reason=cause)
             if record.policy.significant:
                 yield from self._auto_shutdown()
         elif over:
-            yield self._move(record, "end")
+            yield self._move(record, "remove" if self._leaves(record) else "end")
             yield from self._give_up(record, cause, over)
         else:
             record.attempt += 1
@@ -455,9 +487,11 @@ class Machine:
                 yield self._tell(events.RetryScheduled, record, attempt=record.attempt, delay=delay)
             self._job = self._restart_job(record)
 
-    def _count(self, record: Record, window: list[float], how: str) -> str:
+    def _count(self, record: Record, cause: BaseException | None) -> str:
         """Count an automatic restart; say why that is one too many, if it is."""
         settings = self.settings
+        how = "ended" if cause is None else "crashed"
+        window = record.window if record.policy.on_limit == "park" else self.window
         record.consecutive += 1
         if settings.max_restarts != math.inf:
             oldest = self._now - settings.max_seconds
@@ -573,6 +607,7 @@ class Machine:
             yield from self._start_failed_as_zombie(record)
         else:
             record.orphan, self._job = job, None
+            self._orphaned[record.id] = None
 
     def _start_failed_as_zombie(self, record: Record) -> Operations:
         reason = cast("Exception", record.fault)
@@ -611,6 +646,7 @@ class Machine:
             if isinstance(item, Request) and item.number not in self._withdrawn:
                 yield Reply(item.number, self._stopped())
         self._withdrawn.clear()
+        self._waiting.clear()
         self._paused.clear()
         for orphan in self._orphans():
             if orphan.request is not None:
@@ -668,10 +704,11 @@ class Machine:
         if self.phase in ("stopping", "ended"):
             yield Reply(event.number, self._stopped())
         else:
+            self._waiting.add(event.number)
             self._queue.append(event)
 
     def _on_withdraw(self, event: Withdraw) -> Operations:
-        if any(isinstance(item, Request) and item.number == event.number for item in self._queue):
+        if event.number in self._waiting:
             self._withdrawn.add(event.number)
         for job in (self._job, *self._orphans()):
             if job is not None and job.request == event.number:
@@ -679,6 +716,7 @@ class Machine:
         yield from ()
 
     def _begin_request(self, request: Request) -> Operations:
+        self._waiting.discard(request.number)
         if request.number in self._withdrawn:
             self._withdrawn.remove(request.number)
             return
@@ -706,9 +744,8 @@ class Machine:
         yield from ()
 
     def _orphans(self) -> list[Job]:
-        if not self._zombies:
-            return []
-        return [record.orphan for record in self.records.values() if record.orphan is not None]
+        orphans = (self.records[id].orphan for id in self._orphaned)
+        return [job for job in orphans if job is not None]
 
     def _restart_child(self, request: Request) -> Operations:
         record = self.records[request.id]
@@ -740,6 +777,7 @@ class Machine:
         for number in waiters:
             yield Reply(number, None)
         orphan, record.orphan = record.orphan, None
+        self._orphaned.pop(record.id, None)
         if orphan is not None and orphan.request is not None:
             stopping = self.phase == "stopping"
             failed = errors.StartFailed(record.id, record.fault)
@@ -792,6 +830,7 @@ class Machine:
         if record.state == "removed":
             self._alarms.clear(record.id)
             self._returning.pop(record.id, None)
+            self._orphaned.pop(record.id, None)
             del self.records[record.id]
         return Moved(record, record.state, record.id in self._returning)
 
@@ -853,6 +892,11 @@ _GROUPS: Final[dict[Strategy, Callable[[dict[str, Record], str], list[str]]]] = 
 """Who is started again when a child is, in reverse start order."""
 
 
+def _escalation(end: End) -> str:
+    name = type(end.reason).__name__
+    return f"raised {name}" if end.kind == "escalated" else f"raised {name}, which escalates"
+
+
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
@@ -863,5 +907,5 @@ def _next_state(state: State, trigger: Trigger) -> State:
 
 def _cause(end: End) -> BaseException | None:
     """What a giving-up supervisor names as its cause after this end."""
-    gave_up = isinstance(end.reason, errors.RestartLimitExceeded)
+    gave_up = all_are((errors.RestartLimitExceeded,), end.reason)
     return end.reason if end.kind != "normal" or gave_up else None

@@ -118,6 +118,9 @@ class LeakedCancelled(TridoError):
     It was caught elsewhere, kept, and raised again outside the scope it belongs to.
     """
 
+    beside: BaseException | None = None
+    """What else came out with it, if anything."""
+
 
 class Unresponsive(TridoError):
     """A child with a ``heartbeat`` was silent for longer than that."""

@@ -24,7 +24,12 @@ from trido.supervision.messages import (
     Tell,
 )
 from trido.supervision.records import Record, Settings
-from trido.supervision.spec import DynamicSupervisorSpec, Spec, SupervisorSpec
+from trido.supervision.spec import (
+    DynamicSupervisorSpec,
+    Spec,
+    SupervisorSpec,
+    supervisor_spec,
+)
 
 
 @frozen
@@ -48,6 +53,9 @@ class Plan:
 def explain(spec: SupervisorSpec | DynamicSupervisorSpec, crash: str | tuple[str, ...]) -> Plan:
     """Say what follows if a child of ``spec`` crashes, with all others running. Pure.
 
+    The crash is an `Exception` like any other: one that ``restart_on`` covers if that is the
+    default, and ``escalate_on`` does not.
+
     Args:
       spec: the tree.
       crash: the child's id; for one deeper down its path below the root, as a tuple or joined by
@@ -56,6 +64,9 @@ def explain(spec: SupervisorSpec | DynamicSupervisorSpec, crash: str | tuple[str
     Raises:
       ChildNotFound: there is no such child.
     """
+    supervisor_spec("spec", spec)
+    if not isinstance(crash, str | tuple):
+        raise TypeError(f"crash is a child's id or path, not {crash!r}")
     root = _Tree(spec, ())
     root.feed(Begin(now=0.0))
     above, id = _find(root, crash)
@@ -71,7 +82,7 @@ def explain(spec: SupervisorSpec | DynamicSupervisorSpec, crash: str | tuple[str
     return Plan(
         stops=tuple(_name(e, base) for e in stops),
         starts=tuple(_name(e, base) for e in starts),
-        counted=gives_up or bool(above.machine.window or record.window),
+        counted=any(one.consecutive for one in root.all_records()),
         gives_up=gives_up,
         drawing=_draw(spec, crashed, stops, starts, gives_up=gives_up),
     )
@@ -83,7 +94,7 @@ def _name(event: events.Event, base: int) -> str:
 
 def _find(root: _Tree, crash: str | tuple[str, ...]) -> tuple[_Tree, str]:
     path = crash if isinstance(crash, tuple) else tuple(crash.split("/"))
-    for candidate in (path, path[1:] if path[0] == root.path[0] else path):
+    for candidate in (path, path[1:] if path[:1] == root.path else path):
         found = root.look_up(candidate)
         if found is not None:
             return found
@@ -137,6 +148,10 @@ class _Tree:
     def all_trees(self) -> list[_Tree]:
         """This one and all below."""
         return [self, *(tree for below in self.inner.values() for tree in below.all_trees())]
+
+    def all_records(self) -> list[Record]:
+        """The places of all of them."""
+        return [one for tree in self.all_trees() for one in tree.machine.records.values()]
 
     def feed(self, event: Input) -> None:
         """Hand ``event`` in, and see all that follows from it through."""

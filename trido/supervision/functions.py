@@ -65,9 +65,7 @@ def _fits(of: str, fn: object, signature: inspect.Signature, args: tuple[object,
     try:
         signature.bind(*args)
     except TypeError as error:
-        name = getattr(unwrapped(fn), "__name__", repr(fn))
-        allowed = f"what {name}{signature} takes ({error})"
-        raise SpecError("args", args, allowed, of=of) from None
+        raise _misfit(of, fn, signature, args, error) from None
 
 
 def inspect_function(
@@ -90,6 +88,36 @@ def inspect_function(
         signature = _without_task_status(of, signature)
     _fits(of, fn, signature, args)
     return signals
+
+
+def inspect_template(
+    of: str, fn: Callable[..., object], args: tuple[object, ...], ready: Ready | None
+) -> None:
+    """Check what can be checked of a function whose last arguments come later.
+
+    Raises:
+      SpecError: it is not async, or cannot take ``args``.
+    """
+    if not is_async(fn):
+        raise SpecError("fn", fn, "an async function", of=of)
+    if ready is not None:
+        one_of(of, "ready", ready, ("started", "scheduled"))
+    signature = _signature(fn)
+    if signature is None:
+        return
+    if ready == "started":
+        signature = _without_task_status(of, signature)
+    try:
+        signature.bind_partial(*args)
+    except TypeError as error:
+        raise _misfit(of, fn, signature, args, error) from None
+
+
+def _misfit(
+    of: str, fn: object, signature: inspect.Signature, args: tuple[object, ...], error: TypeError
+) -> SpecError:
+    name = getattr(unwrapped(fn), "__name__", repr(fn))
+    return SpecError("args", args, f"what {name}{signature} takes ({error})", of=of)
 
 
 def _without_task_status(of: str, signature: inspect.Signature) -> inspect.Signature:

@@ -62,12 +62,15 @@ class FunctionRun:
 
     _nursery: trio.Nursery
     """The host's; from the function's first step on."""
+    _gone: trio.Event
+    """Set at the end of a run that is being killed."""
 
     __slots__ = (
         "_args",
         "_current",
         "_ended",
         "_error",
+        "_gone",
         "_killed",
         "_last_beat",
         "_nursery",
@@ -103,6 +106,7 @@ class FunctionRun:
         if self._killed:
             return
         self._killed = True
+        self._gone = trio.Event()
         self._scope.cancel(reason="killed by its supervisor")
         self._current.kill()
         break_shields(self._scope)
@@ -128,13 +132,15 @@ class FunctionRun:
             error = exc
         finally:
             self._ended = True
+            if self._killed:
+                self._gone.set()
             self._report.ended(self._classify(_joined(self._error, error)))
             self._error = None
 
     @enable_ki_protection
     async def _call(self) -> None:
         CURRENT.set(self._current)
-        self._task = trio.lowlevel.current_task()
+        self._current.task = self._task = trio.lowlevel.current_task()
         if self._spec.heartbeat is not None and not self._spec.signals_ready:
             self._watch_heartbeat()
         try:
@@ -151,7 +157,7 @@ class FunctionRun:
     def _awaitable(self) -> Awaitable[object]:
         args, self._args = self._args, ()
         if self._spec.signals_ready:
-            return self._spec.fn(*args, task_status=self)
+            return self._spec.fn(*args, task_status=_TaskStatus(self))
         return self._spec.fn(*args)
 
     async def _break_out(self) -> None:
@@ -163,7 +169,8 @@ class FunctionRun:
                 passes += 1
                 await trio.lowlevel.checkpoint()
             else:
-                await trio.sleep(min(_PAUSE, deadline - trio.current_time()))
+                with trio.move_on_after(min(_PAUSE, deadline - trio.current_time())):
+                    await self._gone.wait()
         for _ in range(_PASSES):
             if self._ended:
                 return
@@ -173,15 +180,18 @@ class FunctionRun:
 
     # Ready, and alive -----------------------------------------------------------------------
 
-    def started(self, value: object = None) -> None:
-        """The ``task_status`` of the function: it is ready."""
+    def is_ready(self, value: object) -> None:
+        """The function says so."""
         if self._started:
             raise RuntimeError("called 'started' twice on the same task status")
         self._started = True
+        if self._ended:
+            return  # what it left behind says so too late
         self._report.ready(value)
         if self._spec.heartbeat is not None:
             self._watch_heartbeat()
 
+    @enable_ki_protection
     def beat(self) -> None:
         """The function is alive."""
         self._last_beat = trio.current_time()
@@ -206,7 +216,7 @@ class FunctionRun:
             return End("fatal", left)
         if cancelled and not self._scope.cancel_called:
             leaked = errors.LeakedCancelled("a Cancelled that nobody asked for came out of it")
-            leaked.__cause__ = error
+            leaked.__cause__, leaked.beside = error, left
             return End("crashed", leaked)
         if left is not None:
             return self._classify_error(left)
@@ -232,6 +242,21 @@ class FunctionRun:
         )
 
 
+@final
+class _TaskStatus:
+    """The ``task_status`` that a function is given."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: FunctionRun) -> None:
+        self._run = run
+
+    @enable_ki_protection
+    def started(self, value: object = None) -> None:
+        """The function is ready."""
+        self._run.is_ready(value)
+
+
 @disable_ki_protection
 async def _unprotected(function: Awaitable[object]) -> None:
     await function
@@ -242,7 +267,7 @@ def _joined(one: BaseException | None, other: BaseException | None) -> BaseExcep
     if isinstance(other, BaseExceptionGroup) and len(other.exceptions) == 1:
         other = other.exceptions[0]
     if one is None or other is None:
-        return one or other
+        return other if one is None else one
     return BaseExceptionGroup("the function and what it left behind", [one, other])
 
 

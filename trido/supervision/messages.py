@@ -179,6 +179,8 @@ class Tell:
     event: events.Event
     policy: ChildPolicy | None
     """Of the child that the event is about."""
+    restarts: bool = False
+    """Of a report: whether the child is restarted."""
 
 
 @frozen

@@ -39,7 +39,7 @@ class RunReport:
     def ready(self, value: object = None) -> None:
         """The run is ready."""
         now = trio.current_time()
-        self.child.announced = self._run
+        self.child.announced = max(self.child.announced, self._run)
         self._supervisor.post(RunReady(now=now, id=self.child.id, run=self._run, value=value))
 
     def failing(self, error: Exception) -> None:

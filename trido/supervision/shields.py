@@ -8,7 +8,7 @@ likes, and until then it is a zombie.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 from weakref import WeakSet
 
@@ -33,25 +33,21 @@ def break_shields(scope: trio.CancelScope, *, of_subprocesses: bool = False) -> 
     Left alone are supervisors, and unless ``of_subprocesses`` the shields within which
     `trio.run_process` waits for the process it has told to end.
     """
-    try:
-        spared = set(_SPARED.get())
-    except LookupError:
-        spared = set()
-    if not of_subprocesses:
-        spared.update(_subprocess_scopes(scope))
-    for inner in _inner_scopes(scope, spared):
+    supervisors = _SPARED.get(WeakSet())
+    processes = set[trio.CancelScope]() if of_subprocesses else set(_subprocess_scopes(scope))
+    for inner in _inner_scopes(scope, supervisors, processes):
         if inner.shield:
             inner.shield = False
 
 
 def _inner_scopes(
-    scope: trio.CancelScope, spared: set[trio.CancelScope]
+    scope: trio.CancelScope, *spared: Container[trio.CancelScope]
 ) -> Iterator[trio.CancelScope]:
     todo = [getattr(scope, "_cancel_status", None)]
     while todo:
         for status in list(getattr(todo.pop(), "_children", ())):
             inner = getattr(status, "_scope", None)
-            if isinstance(inner, trio.CancelScope) and inner not in spared:
+            if isinstance(inner, trio.CancelScope) and not any(inner in ones for ones in spared):
                 yield inner
                 todo.append(status)
 

@@ -36,16 +36,14 @@ async def _with_signals(async_fn: Callable[..., Awaitable[T]], args: tuple[Any, 
     scope = trio.CancelScope()
     async with trio.open_nursery() as nursery:
         listening = await nursery.start(_listen, scope)
-        with scope:
-            result = await outcome.acapture(async_fn, *args)
-            if scope.cancel_called and _was_cancelled(result):
-                result = None
+        try:
+            with scope:
+                result = outcome.Value(await async_fn(*args))
+        # It leaves below, outside the nursery, which would wrap it.
+        except BaseException as error:  # noqa: ASYNC103
+            result = outcome.Error(error)
         listening.cancel(reason="the program has ended")
     return None if result is None else result.unwrap()
-
-
-def _was_cancelled(result: outcome.Outcome[Any]) -> bool:
-    return isinstance(result, outcome.Error) and isinstance(result.error, trio.Cancelled)
 
 
 async def _listen(

@@ -30,7 +30,7 @@ from attrs import field, frozen
 from trido.errors import SpecError
 from trido.supervision.checks import count, exceptions, is_number, name, one_of, seconds
 from trido.supervision.errors import DuplicateChild
-from trido.supervision.functions import function_id, inspect_function, is_async, unwrapped
+from trido.supervision.functions import function_id, inspect_function, inspect_template, unwrapped
 from trido.supervision.policy import (
     AutoShutdown,
     Backoff,
@@ -153,7 +153,10 @@ def _check_limit(of: str, spec: SupervisorSpec | DynamicSupervisorSpec) -> None:
 
 def _fill(spec: Any, *args: object, **options: object) -> None:
     """Fill in the fields by the initializer that attrs wrote, which cannot take ``*args`` apart."""
-    spec.__attrs_init__(*args, **options)
+    try:
+        spec.__attrs_init__(*args, **options)
+    except TypeError as error:
+        raise TypeError(str(error).replace(".__attrs_init__()", "()")) from None
 
 
 @final
@@ -207,6 +210,7 @@ class ChildSpec(Spec[T]):
         self, fn: Callable[..., Awaitable[object]], *args: object, **options: Unpack[ChildOptions]
     ) -> None:
         id = options.pop("id", None)
+        args = cast("Any", options).pop("args", args)  # attrs.evolve names every field
         _fill(self, fn, args, function_id(fn) if id is None else id, **options)
 
     def __attrs_post_init__(self) -> None:
@@ -238,6 +242,8 @@ def _child_policy(of: str, spec: ChildSpec[Any] | DynamicSupervisorSpec) -> Chil
     seconds(of, "kill_timeout", spec.kill_timeout)
     if spec.heartbeat is not None:
         seconds(of, "heartbeat", spec.heartbeat, finite=True)
+        if spec.heartbeat == 0:
+            raise SpecError("heartbeat", spec.heartbeat, "a number of seconds > 0", of=of)
     policy = ChildPolicy(
         restart=spec.restart,
         shutdown=spec.shutdown,
@@ -280,6 +286,7 @@ class SupervisorSpec(Spec["Supervisor"]):
     _policy: ChildPolicy = field(init=False, eq=False, repr=False)
 
     def __init__(self, *children: Spec[Any], **options: Unpack[NestedOptions]) -> None:
+        children = cast("Any", options).pop("children", children)  # from attrs.evolve
         _fill(self, children, **options)
 
     def __attrs_post_init__(self) -> None:
@@ -382,19 +389,17 @@ class DynamicSupervisorSpec(Spec["DynamicSupervisor[*tuple[Any, ...]]"]):
     def __init__(
         self, fn: Callable[..., Awaitable[object]], *args: Any, **options: Unpack[DynamicOptions]
     ) -> None:
+        args = cast("Any", options).pop("args", args)  # from attrs.evolve
         _fill(self, fn, args, **options)
 
     def __attrs_post_init__(self) -> None:
         if self.id is not None:
             name("DynamicSupervisorSpec", self.id)
         of = f"DynamicSupervisorSpec {self.name!r}"
-        if not is_async(self.fn):
-            raise SpecError("fn", self.fn, "an async function", of=of)
+        inspect_template(of, self.fn, self.args, self.ready)
         one_of(of, "strategy", self.strategy, ("one_for_one",))
         one_of(of, "auto_shutdown", self.auto_shutdown, ("never",))
         one_of(of, "significant", self.significant, (False,))
-        if self.ready is not None:
-            one_of(of, "ready", self.ready, ("started", "scheduled"))
         count(of, "max_children", self.max_children, least=0, infinite=True)
         _check_limit(of, self)
         object.__setattr__(self, "template", _child_policy(of, self))
@@ -428,6 +433,13 @@ class DynamicSupervisorSpec(Spec["DynamicSupervisor[*tuple[Any, ...]]"]):
     def policy(self) -> ChildPolicy:
         """When to restart it, and how to stop it, in another supervisor: permanent, in its time."""
         return _DYNAMIC_POLICY
+
+
+def supervisor_spec(field: str, spec: object) -> None:
+    """``spec`` is a supervisor's."""
+    if not isinstance(spec, SupervisorSpec | DynamicSupervisorSpec):
+        allowed = "a trido.SupervisorSpec or a trido.DynamicSupervisorSpec"
+        raise SpecError(field, spec, allowed)
 
 
 _TEMPLATE_FIELDS = tuple(TemplateOptions.__annotations__)

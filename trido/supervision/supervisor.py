@@ -44,6 +44,7 @@ from trido.supervision.bus import Bus
 from trido.supervision.child import Child, ChildInfo
 from trido.supervision.current import CURRENT, Current
 from trido.supervision.decision import Machine
+from trido.supervision.log import About
 from trido.supervision.messages import (
     Begin,
     CancelRun,
@@ -55,6 +56,7 @@ from trido.supervision.messages import (
     Kill,
     KillRun,
     Moved,
+    Operation,
     Reply,
     Request,
     StartRun,
@@ -103,6 +105,7 @@ class SupervisorBase:
         """Its id; ``"root"`` for a root that was given none."""
         self.spec = spec
         self.opened_by: Current | None = None
+        self.task: Task | None = None
         self.bus = bus
         self._report = report
         self.path: tuple[str, ...] = (*(() if above is None else above.path), self.id)
@@ -145,22 +148,27 @@ class SupervisorBase:
     @overload
     def __getitem__(self, key: Spec[T]) -> Child[T]: ...
     @overload
+    def __getitem__(self, key: Child[T]) -> Child[T]: ...
+    @overload
     def __getitem__(self, key: str) -> Child[Any]: ...
-    def __getitem__(self, key: Spec[T] | str) -> Child[T]:
+    def __getitem__(self, key: Spec[T] | Child[T] | str) -> Child[T]:
         """The live `Child` of this id, or of this spec.
 
         Raises:
           ChildNotFound: there is none.
         """
-        id = key.child_id if isinstance(key, Spec) else key
+        id = self._id_of(key)
         record = self._machine.records.get(id)
         if record is None:
             raise errors.ChildNotFound(id)
         return _child(record)
 
-    def __contains__(self, key: object) -> bool:
-        """Whether there is a place of this id."""
-        return key in self._machine.records
+    def __contains__(self, key: str | Child[Any] | Spec[Any]) -> bool:
+        """Whether there is such a place: of this id, of this spec's, or this very child."""
+        try:
+            return self._id_of(key) in self._machine.records
+        except errors.ChildNotFound:
+            return False
 
     def children(self) -> tuple[ChildInfo, ...]:
         """A snapshot of every place, in start order."""
@@ -217,7 +225,7 @@ class SupervisorBase:
           SupervisorStopped: the supervisor is stopping or has ended.
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
-        await self._ask("stop_child", self._id_of(child))
+        await self._ask("stop_child", child)
 
     async def restart_child(self, child: str | Child[Any] | Spec[Any]) -> Child[Any]:
         """Run a child again that has no run, and wait until it is ready.
@@ -236,10 +244,8 @@ class SupervisorBase:
           SupervisorStopped: the supervisor is stopping or has ended.
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
-        id = self._id_of(child)
-        record = self._machine.records.get(id)
-        await self._ask("restart_child", id)
-        return _child(cast("Record", record or self._machine.records.get(id)))
+        record = await self._ask("restart_child", child)
+        return _child(cast("Record", record))
 
     async def delete_child(self, child: str | Child[Any] | Spec[Any]) -> None:
         """Remove the place of a child that has no run.
@@ -252,7 +258,7 @@ class SupervisorBase:
           SupervisorStopped: the supervisor is stopping or has ended.
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
-        await self._ask("delete_child", self._id_of(child))
+        await self._ask("delete_child", child)
 
     @enable_ki_protection
     def stop(self, *, cancelled: bool = False) -> None:
@@ -273,7 +279,7 @@ class SupervisorBase:
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
         if not self.over.is_set():
-            self.refuse_deadlock("wait for its end")
+            self.refuse_deadlock("wait for the end of its supervisor")
         await self.over.wait()
 
     @enable_ki_protection
@@ -294,15 +300,24 @@ class SupervisorBase:
             if record is None or record.tag is not child:
                 raise errors.ChildNotFound(child.id)
             return child.id
-        return child.child_id if isinstance(child, Spec) else child
+        if isinstance(child, Spec):
+            return child.child_id
+        if isinstance(child, str):
+            return child
+        raise TypeError(f"a child is named by its id, its spec or its Child, not by {child!r}")
 
     @enable_ki_protection
-    async def _ask(self, asked: Asked, id: str, record: Record | None = None) -> None:
-        self.refuse_deadlock(asked)
+    async def _ask(
+        self, asked: Asked, child: str | Child[Any] | Spec[Any], record: Record | None = None
+    ) -> Record | None:
+        """Ask for a change and wait until it is made; the place as it was when asked."""
+        self.refuse_deadlock(f"call {asked}()")
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._finished:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise errors.SupervisorStopped(self.id)
+        id = self._id_of(child)
+        before = self._machine.records.get(id)
         self._number += 1
         number = self._number
         now, u = trio.current_time(), random.random()
@@ -316,6 +331,7 @@ class SupervisorBase:
             return Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)
+        return before
 
     def refuse_deadlock(self, what: str) -> None:
         """Raise `DeadlockError` if the calling task's child cannot be started or stopped first."""
@@ -326,8 +342,8 @@ class SupervisorBase:
             if above is self and child.in_transit:
                 doing = "stopping" if child.record.asked else "starting"
                 raise errors.DeadlockError(
-                    f"child {child.id!r} cannot {what} of supervisor {self.id!r},"
-                    f" which is {doing} it"
+                    f"child {child.id!r} cannot {what}: supervisor {self.id!r} is {doing} it,"
+                    " and does nothing else before that is done"
                 )
             child = above.as_child()
 
@@ -335,7 +351,15 @@ class SupervisorBase:
         """The child this supervisor is, or was opened by; None for a root outside any child."""
         if self._report is not None:
             return self._report.child
-        return None if self.opened_by is None else self.opened_by.child
+        if self.opened_by is None or not self.opened_by.has(self.task):
+            return None
+        return self.opened_by.child
+
+    def take_error(self) -> BaseException | None:
+        """What is to leave the supervisor, if anything. It is not kept: that would be a cycle."""
+        error, self.error = self.error, None
+        self._machine.forget_error()
+        return error
 
     # The task -------------------------------------------------------------------------------
 
@@ -343,6 +367,7 @@ class SupervisorBase:
     async def run(self) -> None:
         """Supervise until all children have ended. Raises nothing: see `error`."""
         try:
+            self.task = trio.lowlevel.current_task()
             if self.opened_by is not None:
                 self.opened_by.supervisors.add(self)
             spare(self._scope)
@@ -381,9 +406,13 @@ class SupervisorBase:
         if isinstance(event, Request) and event.number not in self._callers:
             return False
         restarted = False
+        operation: Operation | None
         for operation in self._machine.handle(event):
             _CARRY_OUT[type(operation)](self, operation)
             restarted = restarted or (isinstance(operation, StartRun) and operation.run > 1)
+        # The Cancelled of a body that was interrupted here keeps this frame: not the error, too.
+        operation = None
+        del event
         if self._machine.phase == "running" and not self.settled.is_set():
             self.settled.set()
             if self._report is not None:
@@ -495,7 +524,7 @@ class SupervisorBase:
         child.wake_waiters()
 
     def _tell(self, operation: Tell) -> None:
-        self._tell_event(operation.event, operation.policy)
+        self._tell_event(operation.event, operation.policy, restarts=operation.restarts)
 
     def _tell_unkillable(self, operation: TellUnkillable) -> None:
         record = self._machine.records[operation.id]
@@ -509,8 +538,10 @@ class SupervisorBase:
         )
         self._tell_event(event, record.policy)
 
-    def _tell_event(self, event: events.Event, policy: ChildPolicy | None) -> None:
-        fatal = self.bus.tell(event, self._settings, policy)
+    def _tell_event(
+        self, event: events.Event, policy: ChildPolicy | None, *, restarts: bool = False
+    ) -> None:
+        fatal = self.bus.tell(event, About(self._settings, policy, restarts))
         if fatal is not None:
             self.post(Fail(now=event.time, error=fatal))
 
@@ -651,8 +682,9 @@ class DynamicSupervisor(SupervisorBase, Generic[*Ts]):
 def _without_wrapping(error: BaseException) -> BaseException:
     """What broke the supervisor, without the nursery's group and the cancellation that followed."""
     if isinstance(error, BaseExceptionGroup):
-        left = error.split(trio.Cancelled)[1] or error
-        return left.exceptions[0] if len(left.exceptions) == 1 else left
+        left = error.split(trio.Cancelled)[1]
+        if left is not None:
+            return left.exceptions[0] if len(left.exceptions) == 1 else left
     return error
 
 
