@@ -141,7 +141,7 @@ def traced(visit: Callable[[Point], None], files: tuple[str, ...]) -> Generator[
 
 HARMLESS = re.compile(
     r"((async )?with .*|finally:|except .*|try:|pass|else:|return( [\w.]+)?"
-    r"|self\.\w+ = (None|True|False)|.*__a?(enter|exit)__\(.*)$"
+    r"|if \w+ is None:|self\.\w+ = (None|True|False)|.*__a?(enter|exit)__\(.*)$"
 )
 
 

@@ -382,7 +382,9 @@ async def test_generated_ids_leave_out_those_that_are_taken() -> None:
 def test_a_dynamic_supervisor_in_another_has_an_id_and_is_permanent() -> None:
     with pytest.raises(trido.SpecError, match="given for a supervisor in another"):
         trido.SupervisorSpec(trido.DynamicSupervisorSpec(idle))
-    policy = trido.DynamicSupervisorSpec(idle, id="pool", restart="temporary").policy
+    pool = trido.DynamicSupervisorSpec(idle, id="pool", restart="temporary")
+    assert trido.SupervisorSpec(pool).children[0].child_id == "pool"
+    policy = pool.policy
     assert (policy.restart, policy.shutdown) == ("permanent", math.inf)
 
 
@@ -413,6 +415,7 @@ def test_wrong_arguments_are_found_at_definition(
 
 def test_readiness_by_hand() -> None:
     assert not trido.ChildSpec(Silent(), 1, id="silent").signals_ready
+    assert trido.DynamicSupervisorSpec(Silent(), 1).child("silent", (2,)).args == (1, 2)
     assert trido.ChildSpec(Silent(), 1, id="silent", ready="started").signals_ready
     bound = functools.partial(announces, task_status=trio.TASK_STATUS_IGNORED)
     assert not trido.ChildSpec(bound, 1).signals_ready

@@ -217,7 +217,7 @@ class _Block(Generic[S]):
         try:
             return await step
         except BaseException as exc:
-            if self._is_open:
+            if self._is_open:  # pragma: no branch - it is, unless entering a nursery fails
                 # A bug of ours: what is shielded would keep the nursery waiting for ever.
                 self._supervisor.abandon(exc)
                 await self._close()  # noqa: ASYNC102  # until what was killed is gone

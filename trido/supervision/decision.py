@@ -320,7 +320,7 @@ class Machine:
         record.provisional = False
         yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(events.ChildEnded, record, outcome="ignored", reason=end.reason)
-        if self._waits_for(record):
+        if self._waits_for(record):  # pragma: no branch - a zombie's job may have gone on
             self._done_waiting()
 
     # Ends -----------------------------------------------------------------------------------

@@ -683,7 +683,7 @@ def _without_wrapping(error: BaseException) -> BaseException:
     """What broke the supervisor, without the nursery's group and the cancellation that followed."""
     if isinstance(error, BaseExceptionGroup):
         left = error.split(trio.Cancelled)[1]
-        if left is not None:
+        if left is not None:  # pragma: no branch - somebody failed, or nobody was cancelled
             return left.exceptions[0] if len(left.exceptions) == 1 else left
     return error
 
