@@ -175,4 +175,4 @@ SEARCH = profile(
 def test_trees_do_what_the_rules_say() -> None:
     STEPS.clear()
     run_state_machine_as_test(SupervisorMachine, settings=SEARCH)
-    assert STEPS.total() >= 5_000, STEPS
+    assert STEPS.total() >= 10_000, STEPS
