@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, TypeVar, final
 
 from trido.agents import Definition
+from trido.checks import count, flag, one_of
 from trido.runtime.spec import AgentSpec
 from trido.supervision import Backoff
-from trido.supervision.checks import count, flag, one_of
 from trido.supervision.policy import Exceptions, Grace, OnLimit, Restart
 
 S = TypeVar("S")

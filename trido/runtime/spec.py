@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 from attrs import field, frozen
 
+from trido.checks import exceptions, name
 from trido.runtime.ref import AgentRef
 from trido.supervision import Backoff, Spec
-from trido.supervision.checks import exceptions, name
 from trido.supervision.policy import ChildPolicy, Exceptions, Grace, OnLimit, Restart
 
 if TYPE_CHECKING:

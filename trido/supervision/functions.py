@@ -6,8 +6,8 @@ import functools
 import inspect
 from collections.abc import Callable
 
+from trido.checks import one_of
 from trido.errors import SpecError
-from trido.supervision.checks import one_of
 from trido.supervision.policy import Ready
 
 

@@ -8,8 +8,8 @@ from typing import Final, Literal, TypeAlias, cast
 
 from attrs import frozen
 
+from trido.checks import flag, is_number, one_of, seconds
 from trido.errors import SpecError
-from trido.supervision.checks import flag, is_number, one_of, seconds
 
 Restart: TypeAlias = Literal["permanent", "transient", "temporary"]
 Strategy: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]

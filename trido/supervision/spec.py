@@ -27,8 +27,8 @@ from typing import (
 
 from attrs import field, frozen
 
+from trido.checks import count, exceptions, is_number, name, one_of, seconds
 from trido.errors import SpecError
-from trido.supervision.checks import count, exceptions, is_number, name, one_of, seconds
 from trido.supervision.errors import DuplicateChild
 from trido.supervision.functions import function_id, inspect_function, inspect_template, unwrapped
 from trido.supervision.policy import (

@@ -1,4 +1,4 @@
-"""The checks of specs: each raises a `SpecError` that names the thing, the field and the rule."""
+"""The checks of definitions: each raises a `SpecError` that names the thing, the field and the rule."""
 
 from __future__ import annotations
 
