@@ -108,7 +108,7 @@ class Definition(Generic[S]):
 
     def route(self, signal: Signal) -> Route:
         """The route that ``signal`` takes. Raises `NoRoute`."""
-        route = self.routes.match(signal.type)
+        route = self.routes.exact(signal.type)
         if route is None:
             raise NoRoute(self.name, signal.type)
         return route

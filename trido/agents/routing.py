@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from typing import Any, Final, final
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Literal, TypeAlias, final
 
 from attrs import frozen
 
+from trido.agents.errors import NoRoute, Reject
+from trido.agents.patterns import GRAMMAR, Index, is_pattern
 from trido.agents.schema import Schema
 from trido.agents.signal import Signal
 from trido.errors import SpecError
 
-_SEGMENT: Final = r"[A-Za-z0-9_-]+"
-_EXACT: Final = re.compile(rf"{_SEGMENT}(\.{_SEGMENT})*")
+Guard: TypeAlias = Callable[..., bool]
+"""Called as ``guard(state, data)``: whether the route is taken."""
+
+OnCallerGone: TypeAlias = Literal["cancel", "finish"]
 
 
 @final
@@ -26,37 +30,125 @@ class Route:
     takes_turn: bool
     schema: Schema
     check: bool
+    guard: Guard | None = None
+    priority: int = 0
+    is_async: bool = False
+    turn_limit: float | None = None
+    """How long a turn may take; None: as long as the agent says."""
+    on_caller_gone: OnCallerGone = "cancel"
 
     def data_of(self, signal: Signal) -> Any:
         """The data for the handler. Raises `InvalidData`."""
         return self.schema.build(signal.data) if self.check else signal.data
 
+    def admits(self, state: object, data: object) -> bool:
+        """Whether its guard lets such data pass.
+
+        Raises:
+          Reject: the guard did, or it failed: what cannot be judged is refused.
+        """
+        if self.guard is None:
+            return True
+        try:
+            passes: object = self.guard(state, data)
+        except Reject:
+            raise
+        except Exception as error:
+            raise self._refusal(f"raised {type(error).__name__}: {error}") from error
+        if not isinstance(passes, bool):
+            raise self._refusal(f"returned {passes!r}, which is neither True nor False")
+        return passes
+
+    def _refusal(self, what: str) -> Reject:
+        return Reject(f"the guard of route {self.pattern!r} {what}")
+
 
 @final
 class Routes:
-    """The routes of one agent: a signal takes the one of its type."""
+    """The routes of one agent. Which fit a type, and in what order, is said in `patterns`."""
 
-    __slots__ = ("_exact",)
+    __slots__ = ("_by_pattern", "_index")
 
     def __init__(self) -> None:
-        self._exact: dict[str, Route] = {}
+        self._index: Index[Route] = Index()
+        self._by_pattern: dict[str, list[Route]] = {}
 
     def __iter__(self) -> Iterator[Route]:
-        return iter(self._exact.values())
+        return iter([route for routes in self._by_pattern.values() for route in routes])
 
-    def check(self, of: str, pattern: object) -> str:
-        """Raise `SpecError` unless a route for ``pattern`` can be added."""
-        if not (isinstance(pattern, str) and _EXACT.fullmatch(pattern)):
-            allowed = "segments of letters, digits, _ and -, joined by dots"
-            raise SpecError("type", pattern, allowed, of=of)
-        if pattern in self._exact:
-            raise SpecError("type", pattern, "different from that of every other route", of=of)
+    def check(self, of: str, pattern: object, guard: object = None, priority: object = 0) -> str:
+        """Raise `SpecError` unless such a route can be added, and some signal could take it."""
+        if not is_pattern(pattern):
+            raise SpecError("type", pattern, GRAMMAR, of=of)
+        _check_guard(of, guard)
+        if not isinstance(priority, int) or isinstance(priority, bool):
+            raise SpecError("priority", priority, "an int; the higher is tried first", of=of)
+        for other in self._by_pattern.get(pattern, ()):
+            _check_beside(of, other, guard, priority)
         return pattern
 
     def add(self, route: Route) -> None:
-        """Add a route whose pattern passed `check`."""
-        self._exact[route.pattern] = route
+        """Add a route that passed `check`."""
+        self._by_pattern.setdefault(route.pattern, []).append(route)
+        self._index.add(route.pattern, route, route.priority)
 
-    def match(self, type: str) -> Route | None:
-        """The route of signals of this type, if there is one."""
-        return self._exact.get(type)
+    def match(self, type: str) -> tuple[Route, ...]:
+        """The routes that signals of this type may take, in the order in which they are tried."""
+        return self._index.match(type)
+
+    def exact(self, type: str) -> Route | None:
+        """The route that any signal of this type takes, if its data and the state have no say.
+
+        None: there is no route, or a guard decides; then `choose` from `match`.
+        """
+        routes = self._index.match(type)
+        return routes[0] if routes and routes[0].guard is None else None
+
+
+def choose(agent: str, routes: Iterable[Route], state: object, signal: Signal) -> tuple[Route, Any]:
+    """The first route whose guard lets the signal pass, and the data for its handler.
+
+    ``routes`` are those that fit its type, in order. Each is asked for the data before its guard
+    is, so a guard sees valid data only; and data that is not what the first one takes is refused
+    there and then, whatever a later one might have said.
+
+    Raises:
+      NoRoute: there is none, or no guard let it pass.
+      InvalidData: the data is not what a route takes, and no guard before let it pass.
+      Reject: a guard refused it, or failed.
+    """
+    for route in routes:
+        data = route.data_of(signal)
+        if route.admits(state, data):
+            return route, data
+    raise NoRoute(agent, signal.type)
+
+
+def _check_guard(of: str, guard: object) -> None:
+    if guard is None:
+        return
+    if not callable(guard) or any(kind(guard) for kind in _NO_ANSWER):
+        raise SpecError("guard", guard, "a plain function of (state, data), or None", of=of)
+
+
+_NO_ANSWER: Final = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
+"""Functions that give something true before they have decided anything."""
+
+
+def _check_beside(of: str, other: Route, guard: object, priority: int) -> None:
+    """Of two routes of one pattern each must have its chance."""
+    if guard is None and other.guard is None:
+        allowed = "different from that of every other route without a guard"
+        raise SpecError("type", other.pattern, allowed, of=of)
+    if guard == other.guard and priority == other.priority:
+        raise SpecError("guard", guard, "another one, or of another priority", of=of)
+    if other.guard is None and priority <= other.priority:
+        allowed = f"over {other.priority}: the route without a guard leaves it no signal"
+        raise SpecError("priority", priority, allowed, of=of)
+    if guard is None and priority > other.priority:
+        allowed = f"at most {other.priority}: it leaves no signal to the route with a guard"
+        raise SpecError("priority", priority, allowed, of=of)
