@@ -145,7 +145,7 @@ class _Node(Generic[T]):
 
     def prune(self, segments: list[str], item: T) -> None:
         """Take an item from the end of this path, and with it the nodes that lead nowhere else."""
-        path = [self]
+        path: list[_Node[T]] = [self]
         for segment in segments:
             path.append(path[-1].next[segment])
         del path[-1].items[item]
