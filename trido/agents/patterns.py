@@ -16,11 +16,11 @@ Of the patterns that fit one type, the closer comes first:
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final, Generic, TypeAlias, TypeGuard, TypeVar, final
 
-T = TypeVar("T", bound=Hashable)
+T = TypeVar("T")
 
 GRAMMAR: Final = (
     "segments of letters, digits, _ and -, joined by dots; a segment may also be * or **"
@@ -62,7 +62,7 @@ _KINDS: Final = {"*": 1, "**": 3}
 
 @final
 class Index(Generic[T]):
-    """Items under patterns; those whose pattern fits a type, the closest first.
+    """Items, which are hashable, under patterns: those that fit a type, the closest first.
 
     A type that a pattern spells is one look-up in a dictionary, however many patterns there are.
     So is any other that was asked for lately: answers are kept, a bounded number of them, until

@@ -1,0 +1,269 @@
+"""The index of patterns: against a matcher that reads the rules aloud."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cmp_to_key
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from trido.agents import patterns
+from trido.agents.patterns import Index, is_exact, is_pattern
+
+# The rules, plainly ------------------------------------------------------------------------------
+
+
+def fits(pattern: list[str], type: list[str]) -> bool:
+    match pattern:
+        case []:
+            return type == []
+        case ["**", *rest]:
+            return any(fits(rest, type[n:]) for n in range(len(type) + 1))
+        case [segment, *rest]:
+            return type != [] and segment in {type[0], "*"} and fits(rest, type[1:])
+    raise AssertionError
+
+
+def widest(pattern: str) -> int:
+    return 2 if "**" in pattern else 1 if "*" in pattern else 0
+
+
+def kind(segment: str | None) -> int:
+    match segment:
+        case "*":
+            return 1
+        case None:  # the end
+            return 2
+        case "**":
+            return 3
+        case _:
+            return 0
+
+
+def closer(a: str, b: str) -> int:
+    """Below 0 if ``a`` is closer, above if ``b`` is."""
+    if widest(a) != widest(b):
+        return widest(a) - widest(b)
+    left, right = [*a.split("."), None], [*b.split("."), None]
+    for one, other in zip(left, right, strict=False):
+        if kind(one) != kind(other):
+            return kind(one) - kind(other)
+    return 0
+
+
+class Naive:
+    """All of them, looked at one by one."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, int, int]] = []
+
+    def add(self, pattern: str, item: int, priority: int) -> None:
+        self.entries.append((pattern, item, priority))
+
+    def remove(self, pattern: str, item: int) -> None:
+        self.entries = [one for one in self.entries if one[:2] != (pattern, item)]
+
+    def match(self, type: str) -> tuple[int, ...]:
+        fitting = [one for one in self.entries if fits(one[0].split("."), type.split("."))]
+        # Sorting keeps the order of those that are equal.
+        fitting.sort(key=lambda one: -one[2])
+        fitting.sort(key=cmp_to_key(lambda a, b: closer(a[0], b[0])))
+        return tuple(dict.fromkeys(item for _, item, _ in fitting))
+
+
+patterns_of_few_words = st.lists(
+    st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=5
+).map(".".join)
+types_of_few_words = (
+    st.lists(st.sampled_from(["a", "b", "c", "", "*", "**", "x y"]), min_size=1, max_size=6)
+    .map(".".join)
+    .filter(bool)
+)
+adds = st.tuples(patterns_of_few_words, st.integers(0, 3), st.integers(-1, 1))
+
+
+@given(st.lists(adds, max_size=20), st.lists(types_of_few_words, max_size=5), st.data())
+def test_the_index_agrees_with_the_rules(
+    added: list[tuple[str, int, int]], types: list[str], data: st.DataObject
+) -> None:
+    index: Index[int] = Index()
+    naive = Naive()
+    here: set[tuple[str, int]] = set()
+    for pattern, item, priority in added:
+        if (pattern, item) not in here:
+            here.add((pattern, item))
+            index.add(pattern, item, priority)
+            naive.add(pattern, item, priority)
+        else:
+            here.remove((pattern, item))
+            index.remove(pattern, item)
+            naive.remove(pattern, item)
+        for type in types:
+            assert index.match(type) == naive.match(type)
+            assert index.match(type) == naive.match(type)
+    for pattern, item in data.draw(st.permutations(sorted(here))):
+        index.remove(pattern, item)
+        naive.remove(pattern, item)
+        for type in types:
+            assert index.match(type) == naive.match(type)
+    assert not index._exact
+    assert not index._wild.next
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["a.b", "a.*", "*.b", "*.*", "a.b.**", "a.**", "*.**", "**.b", "**.*", "**"],
+        ["*.b.c", "a.**"],
+        ["a.*.c", "*.b.c", "a.b.**"],
+        ["a.b.**", "a.*.**", "a.**", "*.b.**", "**.b"],
+        ["a.**.c", "a.**", "**.c"],
+    ],
+)
+def test_the_closest_comes_first(order: list[str]) -> None:
+    type = "a.b" if "a.b" in order else "a.b.c"
+    fitting = [one for one in order if fits(one.split("."), type.split("."))]
+    for added in (fitting, fitting[::-1]):
+        index: Index[str] = Index()
+        for priority, pattern in enumerate(added):
+            index.add(pattern, pattern, priority)
+        assert index.match(type) == tuple(fitting)
+
+
+def test_of_one_closeness_the_higher_priority_then_the_first() -> None:
+    index: Index[str] = Index()
+    for item, priority in [("second", 0), ("third", 0), ("first", 1), ("last", -1)]:
+        index.add("order.*", item, priority)
+    assert index.match("order.paid") == ("first", "second", "third", "last")
+
+
+def test_an_item_under_several_patterns_comes_once() -> None:
+    index: Index[str] = Index()
+    index.add("**", "both")
+    index.add("a.*", "one")
+    index.add("a.b", "both")
+    assert index.match("a.b") == ("both", "one")
+    assert index.match("a.c") == ("one", "both")
+
+
+def test_what_is_not_there_cannot_be_removed() -> None:
+    index: Index[str] = Index()
+    index.add("a.b", "item")
+    index.add("a.*", "item")
+    for pattern, item in [("a.b", "x"), ("a.*", "x"), ("a", "item"), ("*", "item"), ("a.**", "x")]:
+        with pytest.raises(KeyError):
+            index.remove(pattern, item)
+    assert index.match("a.b") == ("item",)
+
+
+def test_removing_one_leaves_those_below_and_beside_it() -> None:
+    index: Index[str] = Index()
+    for pattern in ("a.*", "a.*.b", "a.**"):
+        index.add(pattern, pattern)
+    index.remove("a.*", "a.*")
+    assert index.match("a.x.b") == ("a.*.b", "a.**")
+    index.remove("a.*.b", "a.*.b")
+    assert index.match("a.x.b") == ("a.**",)
+
+
+# Types of any kind -------------------------------------------------------------------------------
+
+
+@given(st.text(min_size=1))
+@example("a..b")
+@example("." * 1000)
+@example("*")
+@example("**")
+def test_any_text_can_be_a_type(type: str) -> None:
+    index: Index[str] = Index()
+    index.add("**", "any")
+    index.add("a.b", "exact")
+    assert "any" in index.match(type)
+
+
+def test_many_wildcards_and_a_long_type_take_no_time() -> None:
+    """Trying every way in which they might fit would take for ever."""
+    index: Index[str] = Index()
+    index.add(".".join(["**", "a"] * 50), "item")
+    assert index.match(".".join(["a"] * 2000)) == ("item",)
+    assert index.match(".".join(["a"] * 2000 + ["b"])) == ()
+
+
+@pytest.mark.parametrize("text", ["a", "a.b", "A-1.b_2", "*", "**", "a.*.b", "**.a.**", "a.**"])
+def test_patterns(text: str) -> None:
+    assert is_pattern(text)
+    assert is_exact(text) == ("*" not in text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "a.", ".a", "a..b", "a b", "a*", "*a.b", "***", "a.b\n", "ä", None, 1, b"a"]
+)
+def test_what_is_no_pattern(text: Any) -> None:
+    assert not is_pattern(text)
+
+
+# Speed and memory --------------------------------------------------------------------------------
+
+
+def calls(fn: Callable[[], object]) -> int:
+    """How many functions a function calls: the same on every machine."""
+    count = 0
+
+    def profile(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(profile)
+    try:
+        fn()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def filled(count: int) -> Index[int]:
+    index: Index[int] = Index()
+    for number in range(count):
+        index.add(f"exact.n{number}", number)
+        index.add(f"wild.n{number}.*", number)
+        index.add(f"**.end{number}", number)
+    return index
+
+
+@pytest.mark.parametrize("type", ["exact.n7", "wild.n7.x", "some.where.end7", "nowhere"])
+def test_10_000_patterns_are_as_fast_as_10(type: str) -> None:
+    few, many = filled(10), filled(10_000)
+    assert many.match("wild.n7.x") == few.match("wild.n7.x") == (7,)
+    first, again = (
+        [calls(lambda index=index: index.match(type)) for index in (few, many)] for _ in "12"
+    )
+    assert first[0] == first[1]
+    assert again[0] == again[1] < 10
+
+
+def test_answers_for_exact_types_are_kept_however_many_there_are() -> None:
+    index = filled(10_000)
+    for number in range(10_000):
+        index.match(f"exact.n{number}")
+    assert len(index._answers) == 10_000
+
+
+def test_what_is_kept_is_bounded() -> None:
+    index = filled(1)
+    for number in range(5000):
+        index.match(f"wild.n0.x{number}")
+        assert len(index._answers) <= patterns.REMEMBERED + 1
+    assert index.match("wild.n0.x1") == (0,)
+    index.match("x" * 1_000_000)
+    assert all(len(type) <= patterns.LONGEST for type in index._answers)
+
+
+def test_an_exact_type_may_be_long() -> None:
+    index: Index[str] = Index()
+    index.add("a" * 1000, "long")
+    assert index.match("a" * 1000) == ("long",)
+    assert "a" * 1000 in index._answers
