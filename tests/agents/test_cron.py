@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import frozen
+from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -368,7 +369,7 @@ def test_planned_times_only_ever_grow_however_the_clock_is_set(
     assert accounted == table.count(utc("2026-11-01 02:00"), last)
 
 
-class CountingSim(cron.CronSim):
+class CountingSim(CronSim):
     steps = 0
 
     def __next__(self) -> datetime:
