@@ -49,12 +49,16 @@ _ZONES: Final = "the name of an IANA time zone, such as 'UTC' or 'America/New_Yo
 class CronTable:
     """The times at which a cron expression fires, by the clocks of a time zone.
 
+    A value, and pure: it knows no clock. Moments come in with any time zone and go out in UTC.
+
     Raises:
       SpecError: the expression or the time zone is none, or the expression would never fire.
     """
 
     expr: str
+    """Minute, hour, day of month, month and day of week."""
     timezone: str = "UTC"
+    """The name of an IANA time zone."""
     _zone: ZoneInfo = field(init=False, eq=False, repr=False)
     _parsed: _Parsed = field(init=False, eq=False, repr=False)
 
@@ -66,7 +70,11 @@ class CronTable:
         object.__setattr__(self, "_zone", _zone(self.timezone))
 
     def next_after(self, moment: datetime) -> datetime:
-        """The first time it fires after ``moment``, and not at it."""
+        """The first time it fires after ``moment``, and not at it.
+
+        Raises:
+          ValueError: ``moment`` has no time zone.
+        """
         return next(self.after(moment))
 
     def after(self, moment: datetime) -> Iterator[datetime]:
@@ -77,7 +85,7 @@ class CronTable:
                 yield planned
                 last = planned
 
-    def latest(self, after: datetime, until: datetime) -> datetime:
+    def _latest(self, after: datetime, until: datetime) -> datetime:
         """The last time it fires up to ``until``; it has fired since ``after``."""
         early, late = _in_utc(after), _in_utc(until)
         while late - early > _MINUTE:
@@ -88,7 +96,7 @@ class CronTable:
                 late = middle
         return self.next_after(early)
 
-    def count(self, after: datetime, until: datetime) -> int:
+    def _count(self, after: datetime, until: datetime) -> int:
         """How often it fires after one moment and up to another."""
         day = self._shown(_in_utc(after)).date() + _DAY
         start = self._midnight(day)
@@ -172,13 +180,13 @@ def due(
     first = table.next_after(last)
     if first > now:
         return Firings((), 0, _in_utc(last), first)
-    latest = table.latest(last, now)
+    latest = table._latest(last, now)
     planned: tuple[datetime, ...] = (latest,)
     if catch_up == "all":
         planned = tuple(islice(takewhile(latest.__ge__, table.after(last)), limit))
     elif catch_up == "skip" and now - latest >= _MINUTE:
         planned = ()
-    left_out = 1 if first == latest else table.count(last, now)
+    left_out = 1 if first == latest else table._count(last, now)
     return Firings(planned, left_out - len(planned), latest, table.next_after(now))
 
 

@@ -44,7 +44,7 @@ class Subscription:
     the bus: readers get what is there, then their loops end. Several tasks may read it; each
     signal goes to one of them. One that nobody reads takes no more memory than its buffer.
 
-    Made by `Bus.subscribe` only.
+    Made by a runtime's ``subscribe`` only.
     """
 
     __slots__ = (
