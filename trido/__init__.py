@@ -11,6 +11,7 @@ from trido.agents import Directive as Directive
 from trido.agents import Emit as Emit
 from trido.agents import InvalidData as InvalidData
 from trido.agents import InvalidDecision as InvalidDecision
+from trido.agents import InvalidSignal as InvalidSignal
 from trido.agents import NoRoute as NoRoute
 from trido.agents import Reject as Reject
 from trido.agents import Reply as Reply
@@ -18,6 +19,8 @@ from trido.agents import Request as Request
 from trido.agents import Signal as Signal
 from trido.agents import Stop as Stop
 from trido.agents import Turn as Turn
+from trido.agents import redacted as redacted
+from trido.agents import secret as secret
 from trido.runtime import Agent as Agent
 from trido.runtime import AgentCrashed as AgentCrashed
 from trido.runtime import AgentParked as AgentParked
@@ -105,6 +108,7 @@ __all__ = [
     "Ignore",
     "InvalidData",
     "InvalidDecision",
+    "InvalidSignal",
     "LeakedCancelled",
     "MaxChildren",
     "NoRoute",
@@ -137,6 +141,8 @@ __all__ = [
     "explain",
     "open_dynamic_supervisor",
     "open_supervisor",
+    "redacted",
     "run",
+    "secret",
     "supervise",
 ]

@@ -46,7 +46,7 @@ class Node:
 
 @frozen
 class Odd:
-    _secret: int
+    _hidden: int
     even: int = field(default=0, validator=lambda _self, _field, value: _is_even(value))
     derived: int = field(init=False, default=1)
     items: tuple[int, ...] = Factory(tuple)
@@ -118,7 +118,7 @@ def refusal(declared: Any, data: Any) -> str:
         (Point, {"x": 1, "y": 2}, Point(1, 2.0)),
         (Size, {"width": 1, "tags": ["a"]}, Size(1, ("a",))),
         (Node, {"value": 1, "children": [{"value": 2}]}, Node(1, (Node(2),))),
-        (Odd, {"secret": 1, "even": 2}, Odd(1, 2)),
+        (Odd, {"hidden": 1, "even": 2}, Odd(1, 2)),
         (Point | None, {"x": 1}, Point(1)),
         (Point | Size, {"width": 1}, Size(1)),
         (Box[int], {"content": "anything"}, Box("anything")),
@@ -170,9 +170,9 @@ def test_builds(declared: Any, data: Any, built: Any) -> None:
         (Point, Size(1), "$: expected Point, got Size"),
         (Point, Point("1"), "$.x: expected int, got str"),  # type: ignore[arg-type]
         (Node, {"value": 1, "children": [{"value": "2"}]}, "$.children[0].value: expected int"),
-        (Odd, {"secret": 1, "even": 1}, "$: expected Odd: 1 is odd"),
-        (Odd, {"secret": 1, "derived": 1}, "$.derived: Odd has no such field"),
-        (Odd, {"_secret": 1}, "$._secret: Odd has no such field"),
+        (Odd, {"hidden": 1, "even": 1}, "$: expected Odd: 1 is odd"),
+        (Odd, {"hidden": 1, "derived": 1}, "$.derived: Odd has no such field"),
+        (Odd, {"_hidden": 1}, "$._hidden: Odd has no such field"),
     ],
 )
 def test_refuses(declared: Any, data: Any, message: str | None) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -12,6 +12,18 @@ from attrs.exceptions import FrozenInstanceError
 
 import trido
 from trido.agents.frozen import FrozenDict
+from trido.agents.stamps import caused_by, stamped
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
+
+
+class Nowhere(tzinfo):
+    """A time zone that does not know."""
+
+    def utcoffset(self, dt: datetime | None) -> None: ...
+    def dst(self, dt: datetime | None) -> None: ...
+    def tzname(self, dt: datetime | None) -> None: ...
+
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -101,16 +113,46 @@ def test_an_instance_of_a_class_is_not_copied() -> None:
         ({"type": "a", "source": 1}, "source"),
         ({"type": "a", "time": 1.0}, "time"),
         ({"type": "a", "time": datetime(2026, 1, 1)}, "time"),  # noqa: DTZ001  # what is refused
+        ({"type": "a", "time": datetime(2026, 1, 1, tzinfo=Nowhere())}, "time"),
         ({"type": "a", "attributes": []}, "attributes"),
         ({"type": "a", "attributes": {"Not-One": 1}}, "attributes"),
         ({"type": "a", "attributes": {"id": 1}}, "attributes"),
         ({"type": "a", "attributes": {1: 1}}, "attributes"),
+        ({"type": "a", "attributes": {"data": 1}}, "attributes"),
+        ({"type": "a", "attributes": {"x": None}}, "x"),
+        ({"type": "a", "attributes": {"x": 1.5}}, "x"),
+        ({"type": "a", "attributes": {"x": 2**31}}, "x"),
+        ({"type": "a", "attributes": {"x": "a\nb"}}, "x"),
+        ({"type": "a", "attributes": {"x": "\ud800"}}, "x"),
+        ({"type": "a", "attributes": {"x": "\U0001ffff"}}, "x"),
+        ({"type": "a", "attributes": {"x": datetime(2026, 1, 1)}}, "x"),  # noqa: DTZ001  # same
+        ({"type": "a", "attributes": {"subject": ""}}, "subject"),
+        ({"type": "a", "attributes": {"subject": 1}}, "subject"),
+        ({"type": "a", "attributes": {"datacontenttype": "json"}}, "datacontenttype"),
+        ({"type": "a", "attributes": {"traceparent": "00-0-0-00"}}, "traceparent"),
+        ({"type": "a", "attributes": {"tracestate": "a=1,b"}}, "tracestate"),
     ],
 )
 def test_what_is_no_signal(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(trido.SpecError) as caught:
         trido.Signal(**fields)
     assert caught.value.field == field
+
+
+def test_the_attributes_there_may_be() -> None:
+    said = {
+        "datacontenttype": 'text/plain; charset="utf-8"',
+        "dataschema": "https://example.com/schema",
+        "subject": "é",
+        "traceparent": TRACE,
+        "tracestate": "rojo=00f067aa0ba902b7,congo@x=t61rcWkgMzE, ",
+        "anextensionwithaverylongname1": True,
+        "number": -(2**31),
+        "empty": "",
+        "bytes": b"a",
+        "at": NOON,
+    }
+    assert trido.Signal("a", attributes=said).attributes == said
 
 
 def test_an_unknown_keyword_is_a_type_error() -> None:
@@ -122,3 +164,37 @@ def test_it_prints_what_it_says() -> None:
     assert repr(trido.Signal("a", {"n": 1})) == "Signal('a', {'n': 1})"
     full = trido.Signal("a", id="1", source="s", attributes={"subject": "x"})
     assert repr(full) == "Signal('a', None, id='1', source='s', attributes={'subject': 'x'})"
+
+
+def test_a_stamp_fills_in_what_is_not_set() -> None:
+    later = NOON + timedelta(hours=1)
+    signal = stamped(trido.Signal("a", {"n": 1}, source="me"), id="1", source="x", time=NOON)
+    assert signal == trido.Signal("a", {"n": 1}, id="1", source="me", time=NOON)
+    assert stamped(signal, id="2", source="y", time=later) is signal
+    request: trido.Request[int, int] = trido.Request("a", 1)
+    assert type(stamped(request, id="1", source="x", time=NOON)) is trido.Request
+
+
+def test_an_emitted_signal_takes_over_causation_correlation_and_trace() -> None:
+    trace = {"traceparent": TRACE, "tracestate": "a=1"}
+    cause = trido.Signal("a", id="1", attributes={"other": "x", **trace})
+    first = caused_by(trido.Signal("b", id="2"), cause)
+    assert first.attributes == {"causationid": "1", "correlationid": "1", **trace}
+    second = caused_by(trido.Signal("c", attributes={"subject": "s"}), first)
+    assert second.attributes == {
+        "causationid": "2",
+        "correlationid": "1",
+        "subject": "s",
+        **trace,
+    }
+
+
+def test_what_an_emitted_signal_sets_itself_stays() -> None:
+    own = {"causationid": "x", "correlationid": "y", "traceparent": TRACE}
+    cause = trido.Signal("a", id="1", attributes={"tracestate": "a=1"})
+    assert caused_by(trido.Signal("b", attributes=own), cause).attributes == own
+
+
+def test_a_cause_that_says_nothing_gives_nothing() -> None:
+    emitted = trido.Signal("b")
+    assert caused_by(emitted, trido.Signal("a")) is emitted

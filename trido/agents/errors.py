@@ -43,6 +43,23 @@ class InvalidData(AgentError):
         return f"{self.path}: {self.rule}"
 
 
+class InvalidSignal(AgentError):
+    """What was read is no CloudEvent, or a signal cannot be written as one. Nothing came of it.
+
+    Attributes:
+      path: where in the event, from its root ``$``.
+      rule: what was expected there. It never shows what was found.
+    """
+
+    def __init__(self, path: str, rule: str) -> None:
+        super().__init__(path, rule)
+        self.path = path
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.rule}"
+
+
 class InvalidDecision(AgentError):
     """A handler returned what is no decision of its agent: nothing of it was committed.
 

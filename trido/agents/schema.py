@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import types
 import typing
 from collections import abc
@@ -18,6 +19,7 @@ import attrs
 from trido.agents import shapes
 from trido.agents.errors import InvalidData
 from trido.agents.frozen import FrozenDict
+from trido.agents.secrets import has_secret, is_marked, is_secret_field
 from trido.agents.shapes import Shape, expected
 from trido.errors import SpecError
 
@@ -33,10 +35,11 @@ class Schema:
       SpecError: an annotation says nothing that could be checked.
     """
 
-    __slots__ = ("shape",)
+    __slots__ = ("secret", "shape")
 
     def __init__(self, of: str, declared: Any, names: Names) -> None:
         self.shape: Shape = _Compiler(of, names).shape(declared)
+        self.secret: bool = is_marked(declared)
 
     def build(self, data: Any) -> Any:
         """``data`` as a value of the type: checked if it is one, built if it is plain data.
@@ -47,14 +50,19 @@ class Schema:
         Raises:
           InvalidData: it is neither.
         """
-        return self.shape.build(data, "$")
+        try:
+            return self.shape.build(data, "$")
+        except InvalidData:
+            if self.secret:
+                raise expected("$", self.shape, data) from None
+            raise
 
 
 @final
 class Record(Shape):
     """An attrs class or a dataclass: an instance, or a mapping of its arguments."""
 
-    __slots__ = ("arguments", "checks", "cls", "exact", "name", "required")
+    __slots__ = ("arguments", "checks", "cls", "exact", "name", "required", "secrets")
 
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
@@ -63,6 +71,7 @@ class Record(Shape):
         self.checks: tuple[tuple[str, frozenset[type], Shape], ...] = ()
         self.arguments: dict[str, Shape] = {}
         self.required: tuple[str, ...] = ()
+        self.secrets: frozenset[str] = frozenset()
 
     def accepts(self, value: object) -> bool:
         """Whether it is an instance."""
@@ -91,7 +100,13 @@ class Record(Shape):
         try:
             return self.cls(**arguments)
         except Exception as error:  # its own validators, say
+            if self._has_secret(arguments):
+                rule = f"expected {self.name}, which refused its fields ({type(error).__name__})"
+                raise InvalidData(path, rule) from None
             raise InvalidData(path, f"expected {self.name}: {error}") from error
+
+    def _has_secret(self, arguments: dict[str, Any]) -> bool:
+        return not self.secrets.isdisjoint(arguments) or has_secret(arguments)
 
     def _arguments(self, value: Mapping[Any, Any], path: str) -> dict[str, Any]:
         arguments = {}
@@ -99,7 +114,12 @@ class Record(Shape):
             shape = self.arguments.get(key)
             if shape is None:
                 raise InvalidData(f"{path}.{key}", f"{self.name} has no such field")
-            arguments[key] = shape.build(one, f"{path}.{key}")
+            try:
+                arguments[key] = shape.build(one, f"{path}.{key}")
+            except InvalidData:
+                if key in self.secrets:
+                    raise expected(f"{path}.{key}", shape, one) from None
+                raise
         for name in self.required:
             if name not in arguments:
                 raise InvalidData(
@@ -176,7 +196,7 @@ class _Compiler:
         if cls in _PARSERS:
             return shapes.Parsed(cls, _PARSERS[cls])
         if issubclass(cls, enum.Enum):
-            return shapes.Parsed(cls, cls)
+            return shapes.Parsed(cls, functools.partial(shapes.member, cls))
         if attrs.has(cls) or dataclasses.is_dataclass(cls):
             return self.record(cls)
         return self._collection(cls, ()) or shapes.Instance(cls)
@@ -191,6 +211,9 @@ class _Compiler:
         record.checks = tuple((name, shape.exact, shape) for name, shape in inner.items())
         taken = [one for one in fields(cls) if one.init]
         record.arguments = {_alias(one): inner[one.name] for one in taken}
+        record.secrets = frozenset(
+            _alias(one) for one in taken if is_secret_field(one, declared.get(one.name))
+        )
         record.required = tuple(_alias(one) for one in taken if not _has_default(one))
         return record
 

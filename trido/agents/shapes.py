@@ -8,6 +8,7 @@ into another, but for what JSON has no type for.
 from __future__ import annotations
 
 import base64
+import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Final, final
@@ -16,6 +17,7 @@ from attrs import field, frozen
 
 from trido.agents.errors import InvalidData
 from trido.agents.frozen import FrozenDict
+from trido.agents.secrets import is_secret_name
 
 
 class Shape(ABC):
@@ -146,6 +148,24 @@ class Parsed(Shape):
             return self.parse(value)
         except (ValueError, ArithmeticError) as error:
             raise InvalidData(path, f"expected {self.name}, got {value!r}") from error
+
+
+def member(cls: type[enum.Enum], text: str) -> enum.Enum:
+    """The member that a text says: by its value, or by its name if its value is no text."""
+    try:
+        return cls(text)
+    except ValueError:
+        found = cls.__members__.get(text)
+        if found is None or member_text(found) != text:
+            raise
+        return found
+
+
+def member_text(member: enum.Enum) -> str | None:
+    """The text that says a member. There is none for flags that have no name of their own."""
+    if isinstance(member.value, str):
+        return str.__str__(member.value)
+    return member.name if member.name in type(member).__members__ else None
 
 
 def decode(text: str) -> bytes:
@@ -287,8 +307,14 @@ class Table(Shape):
         """A new mapping of what its keys and values stand for."""
         if not isinstance(value, Mapping):
             raise expected(path, self, value)
-        built = {
-            self.key.build(key, f"{path}.{key}"): self.value.build(one, f"{path}.{key}")
-            for key, one in value.items()
-        }
+        built = {}
+        for key, one in value.items():
+            where = f"{path}.{key}"
+            name = self.key.build(key, where)
+            try:
+                built[name] = self.value.build(one, where)
+            except InvalidData:
+                if is_secret_name(key):
+                    raise expected(where, self.value, one) from None
+                raise
         return self.make(built)

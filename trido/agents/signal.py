@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, final
 
 from attrs import field, frozen
 
+from trido.agents import attributes as rules
+from trido.agents import binary, cloudevents
+from trido.agents.binary import Headers
+from trido.agents.cloudevents import Event
 from trido.agents.frozen import EMPTY, FrozenDict, freeze
+from trido.agents.jsontext import DEPTH, MAX_BYTES, check_limits
+from trido.agents.secrets import redacted
 from trido.errors import SpecError
 
 D_co = TypeVar("D_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
-
-_EXTENSION: Final = re.compile(r"[a-z0-9]{1,20}")
-_NOT_EXTENSIONS: Final = frozenset({"data", "id", "source", "specversion", "time", "type"})
 
 
 @frozen(eq=False, repr=False)
@@ -43,6 +45,7 @@ class Signal:
     """When it was sent."""
     attributes: Mapping[str, Any] = field(default=EMPTY, kw_only=True)
     """The rarer CloudEvents attributes (``subject``, ``dataschema`` …) and extensions."""
+    _redacts_itself: ClassVar = True
 
     def __attrs_post_init__(self) -> None:
         if self.type.__class__ is not str or not self.type:
@@ -58,14 +61,119 @@ class Signal:
             if value is not None and not (isinstance(value, str) and value):
                 raise SpecError(name, value, "a non-empty string or None", of="Signal")
         time: Any = self.time
-        if time is not None and not (isinstance(time, datetime) and time.tzinfo is not None):
+        if time is not None and not (isinstance(time, datetime) and rules.has_zone(time)):
             raise SpecError("time", time, "a datetime with a time zone or None", of="Signal")
 
     def __repr__(self) -> str:
-        rest = [f"{name}={value!r}" for name, value in zip(_STAMP, self._stamp(), strict=True)]
-        said = [text for text in rest if not text.endswith("=None")]
-        more = [f"attributes={dict(self.attributes)!r}"] if self.attributes else []
-        return f"Signal({', '.join([repr(self.type), repr(self.data), *said, *more])})"
+        stamp = zip(_STAMP, self._stamp(), strict=True)
+        said = [f"{name}={redacted(value)}" for name, value in stamp if value is not None]
+        more = [f"attributes={redacted(dict(self.attributes))}"] if self.attributes else []
+        return f"Signal({', '.join([redacted(self.type), redacted(self.data), *said, *more])})"
+
+    def to_json(self) -> bytes:
+        """This signal as a CloudEvent in JSON, of the type ``application/cloudevents+json``.
+
+        Typed data becomes plain data that a route with the same parameter class builds an equal
+        value from. Bytes go in base64. Secrets in the data are written as they are.
+
+        Raises:
+          InvalidSignal: it has no id or no source, or its data has no form in JSON.
+        """
+        return cloudevents.write(*self._event())
+
+    @classmethod
+    def from_json(
+        cls, data: bytes | str, *, max_bytes: float = MAX_BYTES, depth: int = DEPTH
+    ) -> Self:
+        """The signal that a CloudEvent in JSON is.
+
+        Attributes that trido does not know are kept. Data is plain data: a route builds its
+        parameter class from it. What is refused is refused before it can do harm.
+
+        Args:
+          data: what came.
+          max_bytes: how long it may be.
+          depth: how deep its arrays and objects may be nested, the event itself being the first.
+
+        Raises:
+          InvalidSignal: it is too large, nested too deep, not JSON in UTF-8 or ambiguous as such
+            (a key twice, ``NaN``), or no CloudEvent 1.0.
+          SpecError: a limit is none.
+        """
+        check_limits("Signal.from_json", max_bytes, depth)
+        return cls._of(cloudevents.read(data, max_bytes=max_bytes, depth=depth))
+
+    @staticmethod
+    def batch_to_json(signals: Iterable[Signal]) -> bytes:
+        """Several signals as one JSON array: ``application/cloudevents-batch+json``.
+
+        Raises:
+          InvalidSignal: one of them cannot be written; the path says which.
+        """
+        return cloudevents.write_batch(one._event() for one in signals)
+
+    @classmethod
+    def batch_from_json(
+        cls, data: bytes | str, *, max_bytes: float = MAX_BYTES, depth: int = DEPTH
+    ) -> tuple[Self, ...]:
+        """The signals of a JSON array, in order: all of them, or an error.
+
+        Args:
+          data: what came.
+          max_bytes: how long the whole may be.
+          depth: how deep each event may be nested.
+
+        Raises:
+          InvalidSignal: as `from_json`; the path says which of them is wrong.
+          SpecError: a limit is none.
+        """
+        check_limits("Signal.batch_from_json", max_bytes, depth)
+        return tuple(map(cls._of, cloudevents.read_batch(data, max_bytes=max_bytes, depth=depth)))
+
+    def to_http(self) -> tuple[dict[str, str], bytes]:
+        """The headers and the body of this signal in the binary mode of CloudEvents over HTTP.
+
+        The body is the data, and ``content-type`` says what it is; if the signal does not say, it
+        is ``application/json``, or ``application/octet-stream`` for bytes.
+
+        Raises:
+          InvalidSignal: as `to_json`.
+        """
+        return binary.write(*self._event())
+
+    @classmethod
+    def from_http(
+        cls, headers: Headers, body: bytes, *, max_bytes: float = MAX_BYTES, depth: int = DEPTH
+    ) -> Self:
+        """The signal that an HTTP message carries, in binary or structured mode.
+
+        Its ``content-type`` tells which. In binary mode attributes are text, whatever they were
+        before. Data is what JSON says if it is JSON or the message does not say what it is, a
+        string if it is text or XML in UTF-8, bytes if it is anything else, and None if the body
+        is empty.
+
+        Args:
+          headers: a mapping, or pairs of names and values, as str or bytes.
+          body: the whole body.
+          max_bytes: how long the body may be, and the headers that belong to the event.
+          depth: as for `from_json`.
+
+        Raises:
+          InvalidSignal: as `from_json`.
+          SpecError: a limit is none.
+        """
+        check_limits("Signal.from_http", max_bytes, depth)
+        return cls._of(binary.read(headers, body, max_bytes=max_bytes, depth=depth))
+
+    def _event(self) -> Event:
+        stamp = {"id": self.id, "source": self.source, "time": self.time}
+        return {"type": self.type, **stamp, **self.attributes}, self.data
+
+    @classmethod
+    def _of(cls, event: Event) -> Self:
+        attributes, data = event
+        own = {name: attributes.pop(name, None) for name in _OWN}
+        return cls(data=data, attributes=attributes or EMPTY, **own)
 
     def _stamp(self) -> tuple[object, ...]:
         return self.id, self.source, self.time
@@ -82,6 +190,7 @@ class Signal:
 
 
 _STAMP: Final = ("id", "source", "time")
+_OWN: Final = ("type", *_STAMP)
 
 
 @final
@@ -96,10 +205,10 @@ class Request(Signal, Generic[D_co, R_co]):
 def _attributes(attributes: object) -> FrozenDict:
     if not isinstance(attributes, Mapping):
         raise SpecError("attributes", attributes, "a mapping", of="Signal")
-    for name in attributes:
-        if not (isinstance(name, str) and _EXTENSION.fullmatch(name)) or name in _NOT_EXTENSIONS:
-            allowed = (
-                "names of 1 to 20 lower-case letters and digits that have no field of their own"
-            )
-            raise SpecError("attributes", name, allowed, of="Signal")
-    return FrozenDict({name: freeze(value) for name, value in attributes.items()})
+    for name, value in attributes.items():
+        if not rules.may_be_called(name):
+            raise SpecError("attributes", name, rules.NAMES, of="Signal")
+        rule = rules.rule(name, value)
+        if rule is not None:
+            raise SpecError(name, value, rule, of="Signal")
+    return FrozenDict(attributes)
