@@ -290,6 +290,12 @@ def test_invalid_data_shows_what_is_no_secret() -> None:
         agent.cmd(State(), trido.Signal("pin", VALUE))
 
 
+def test_invalid_data_shows_little_of_what_is_long() -> None:
+    with pytest.raises(trido.InvalidData) as refused:
+        agent.cmd(State(), trido.Signal("data", {"open": "x" * 10**6}))
+    assert len(str(refused.value)) < 200
+
+
 def test_secret_data_is_built() -> None:
     key = UUID(int=1)
     assert Schema("test", Data, {}).build({"key": str(key)}) == Data(key)

@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from trido.agents.errors import InvalidData
 from trido.agents.frozen import FrozenDict
-from trido.agents.secrets import is_secret_name
+from trido.agents.secrets import is_secret_name, redacted
 
 
 class Shape(ABC):
@@ -147,7 +147,9 @@ class Parsed(Shape):
         try:
             return self.parse(value)
         except (ValueError, ArithmeticError) as error:
-            raise InvalidData(path, f"expected {self.name}, got {value!r}") from error
+            raise InvalidData(
+                path, f"expected {self.name}, got {redacted(value, length=100)}"
+            ) from error
 
 
 def member(cls: type[enum.Enum], text: str) -> enum.Enum:
@@ -193,7 +195,7 @@ class OneOf(Shape):
         """Itself, if it is one of them."""
         if self.accepts(value):
             return value
-        raise InvalidData(path, f"expected {self.name}, got {value!r}")
+        raise InvalidData(path, f"expected {self.name}, got {redacted(value, length=100)}")
 
 
 @final
