@@ -5,22 +5,56 @@ Every public name is here.
 
 from __future__ import annotations
 
+from trido.agents import Action as Action
+from trido.agents import ActionTimeout as ActionTimeout
+from trido.agents import AdoptChild as AdoptChild
 from trido.agents import AgentError as AgentError
+from trido.agents import AsyncAction as AsyncAction
+from trido.agents import Breaker as Breaker
+from trido.agents import BreakerOpen as BreakerOpen
+from trido.agents import Cancel as Cancel
+from trido.agents import ChildExit as ChildExit
+from trido.agents import ChildStarted as ChildStarted
+from trido.agents import CompensationFailed as CompensationFailed
+from trido.agents import Cron as Cron
+from trido.agents import CronTable as CronTable
 from trido.agents import Decision as Decision
+from trido.agents import DeferReply as DeferReply
+from trido.agents import Demonitor as Demonitor
 from trido.agents import Directive as Directive
+from trido.agents import Down as Down
+from trido.agents import EffectfulRoute as EffectfulRoute
 from trido.agents import Emit as Emit
 from trido.agents import InvalidData as InvalidData
 from trido.agents import InvalidDecision as InvalidDecision
+from trido.agents import InvalidResult as InvalidResult
 from trido.agents import InvalidSignal as InvalidSignal
+from trido.agents import Limit as Limit
+from trido.agents import Link as Link
+from trido.agents import Monitor as Monitor
 from trido.agents import NoRoute as NoRoute
+from trido.agents import Orphaned as Orphaned
+from trido.agents import PlainAction as PlainAction
+from trido.agents import Rate as Rate
 from trido.agents import Reject as Reject
 from trido.agents import Reply as Reply
 from trido.agents import Request as Request
+from trido.agents import Retry as Retry
+from trido.agents import Run as Run
+from trido.agents import RunFailed as RunFailed
+from trido.agents import Schedule as Schedule
 from trido.agents import Signal as Signal
+from trido.agents import SpawnAgent as SpawnAgent
+from trido.agents import StepFailed as StepFailed
 from trido.agents import Stop as Stop
+from trido.agents import StopChild as StopChild
 from trido.agents import Turn as Turn
+from trido.agents import Via as Via
+from trido.agents import WorkerDied as WorkerDied
+from trido.agents import action as action
 from trido.agents import redacted as redacted
 from trido.agents import secret as secret
+from trido.agents import sequence as sequence
 from trido.runtime import Agent as Agent
 from trido.runtime import AgentCrashed as AgentCrashed
 from trido.runtime import AgentParked as AgentParked
@@ -28,10 +62,33 @@ from trido.runtime import AgentRef as AgentRef
 from trido.runtime import AgentSpec as AgentSpec
 from trido.runtime import AgentStatus as AgentStatus
 from trido.runtime import AgentStopped as AgentStopped
+from trido.runtime import AlreadyRegistered as AlreadyRegistered
+from trido.runtime import Blocked as Blocked
 from trido.runtime import DeadLetter as DeadLetter
 from trido.runtime import DeadLetters as DeadLetters
+from trido.runtime import Delivery as Delivery
+from trido.runtime import DirectiveFailed as DirectiveFailed
+from trido.runtime import Executor as Executor
+from trido.runtime import Health as Health
+from trido.runtime import IntakeClosed as IntakeClosed
+from trido.runtime import LimitStatistics as LimitStatistics
+from trido.runtime import LinkedExit as LinkedExit
+from trido.runtime import MaxErrors as MaxErrors
+from trido.runtime import Meters as Meters
+from trido.runtime import MetersStatistics as MetersStatistics
+from trido.runtime import MonitorHandle as MonitorHandle
 from trido.runtime import NoSuchAgent as NoSuchAgent
+from trido.runtime import NoSuchChild as NoSuchChild
+from trido.runtime import OutcomeUnknown as OutcomeUnknown
 from trido.runtime import Overloaded as Overloaded
+from trido.runtime import Runtime as Runtime
+from trido.runtime import Subscription as Subscription
+from trido.runtime import SubscriptionStatistics as SubscriptionStatistics
+from trido.runtime import TurnExpired as TurnExpired
+from trido.runtime import WatchdogSpec as WatchdogSpec
+from trido.runtime import max_errors as max_errors
+from trido.runtime import open_runtime as open_runtime
+from trido.runtime import run_action as run_action
 from trido.supervision import BRUTAL_KILL as BRUTAL_KILL
 from trido.supervision import Backoff as Backoff
 from trido.supervision import Child as Child
@@ -77,6 +134,9 @@ from trido.supervision import supervise as supervise
 
 __all__ = [
     "BRUTAL_KILL",
+    "Action",
+    "ActionTimeout",
+    "AdoptChild",
     "Agent",
     "AgentCrashed",
     "AgentError",
@@ -85,64 +145,118 @@ __all__ = [
     "AgentSpec",
     "AgentStatus",
     "AgentStopped",
+    "AlreadyRegistered",
+    "AsyncAction",
     "Backoff",
+    "Blocked",
+    "Breaker",
+    "BreakerOpen",
+    "Cancel",
     "Child",
     "ChildAlreadyPresent",
     "ChildAlreadyStarted",
+    "ChildExit",
     "ChildInfo",
     "ChildNotFound",
     "ChildRestarting",
     "ChildRunning",
     "ChildSpec",
+    "ChildStarted",
+    "CompensationFailed",
     "Counts",
+    "Cron",
+    "CronTable",
     "DeadLetter",
     "DeadLetters",
     "DeadlockError",
     "Decision",
+    "DeferReply",
+    "Delivery",
+    "Demonitor",
     "Directive",
+    "DirectiveFailed",
+    "Down",
     "DuplicateChild",
     "DynamicSupervisor",
     "DynamicSupervisorSpec",
+    "EffectfulRoute",
     "Emit",
     "Escalate",
+    "Executor",
+    "Health",
     "Ignore",
+    "IntakeClosed",
     "InvalidData",
     "InvalidDecision",
+    "InvalidResult",
     "InvalidSignal",
     "LeakedCancelled",
+    "Limit",
+    "LimitStatistics",
+    "Link",
+    "LinkedExit",
     "MaxChildren",
+    "MaxErrors",
+    "Meters",
+    "MetersStatistics",
+    "Monitor",
+    "MonitorHandle",
     "NoRoute",
     "NoSuchAgent",
+    "NoSuchChild",
     "NotStarted",
+    "Orphaned",
+    "OutcomeUnknown",
     "Overloaded",
+    "PlainAction",
     "Plan",
+    "Rate",
     "Reject",
     "Reply",
     "Request",
     "RestartLimitExceeded",
+    "Retry",
+    "Run",
+    "RunFailed",
+    "Runtime",
+    "Schedule",
     "Shutdown",
     "Signal",
+    "SpawnAgent",
     "Spec",
     "SpecError",
     "StartFailed",
     "StartTimeout",
+    "StepFailed",
     "Stop",
+    "StopChild",
+    "Subscription",
+    "SubscriptionStatistics",
     "Supervisor",
     "SupervisorSpec",
     "SupervisorStatistics",
     "SupervisorStopped",
     "TridoError",
     "Turn",
+    "TurnExpired",
     "Unresponsive",
+    "Via",
+    "WatchdogSpec",
+    "WorkerDied",
+    "action",
     "as_place",
     "cleanup",
     "current_child",
     "events",
     "explain",
+    "max_errors",
     "open_dynamic_supervisor",
+    "open_runtime",
     "open_supervisor",
     "redacted",
     "run",
+    "run_action",
     "secret",
+    "sequence",
     "supervise",
 ]

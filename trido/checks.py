@@ -1,4 +1,4 @@
-"""The checks of definitions: each raises a `SpecError` that names the thing, the field and the rule."""
+"""Checks of definitions: each raises a `SpecError` that names the thing, the field and the rule."""
 
 from __future__ import annotations
 
@@ -58,3 +58,9 @@ def count(of: str, name: str, value: object, *, least: int, infinite: bool) -> N
         return
     allowed = f"an int >= {least}" + (" or math.inf" if infinite else "")
     raise SpecError(name, value, allowed, of=of)
+
+
+def text(of: str, name: str, value: object) -> None:
+    """``value`` is a string that says something."""
+    if not (isinstance(value, str) and value):
+        raise SpecError(name, value, "a non-empty string", of=of)

@@ -13,7 +13,7 @@ import trido
 from tests.runtime.desk import Log, agent, boom, do, note, reasons, settle
 from trido.agents import Address
 from trido.runtime import outbox
-from trido.runtime.mailbox import Envelope
+from trido.runtime.envelope import Envelope
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def test_a_full_receiver_holds_up_neither_the_sender_nor_the_order() -> No
     async with desk() as (_, sender, receiver):
         assert await sender.call(do(*emits(receiver, "12"))) == Log(("do",))
         await sender.call(do(*emits(receiver, "34")))
-        assert (sender.status().outbox, receiver.status().waiting) == (4, 4)
+        assert (sender.status().outbox, receiver.status().waiting) == (4, 1)
         await sender.call(note("not held up"))
         await trio.sleep(20)
         assert receiver.state().seen == tuple("01234")
@@ -61,7 +61,7 @@ async def test_the_caller_is_answered_before_its_directives_start() -> None:
             def answer(self, value: object) -> None:
                 order.append(f"answered, {b.status().queued} emitted")
 
-        a.place.offer(Spy(do(*emits(b, "1"))))
+        a.place.offer_envelope(Spy(do(*emits(b, "1"))))
         await settle()
         assert order == ["answered, 0 emitted"]
         assert b.state().seen == ("1",)

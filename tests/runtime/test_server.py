@@ -8,7 +8,7 @@ import trio
 
 import trido
 from tests.runtime.desk import Log, agent, boom, note, settle
-from trido.runtime import server
+from trido.runtime import dispatcher, server
 
 
 async def test_other_tasks_run_while_signals_keep_coming() -> None:
@@ -29,7 +29,7 @@ async def test_other_tasks_run_while_signals_keep_coming() -> None:
 
 @pytest.mark.real_time
 async def test_slow_turns_make_a_slice_shorter() -> None:
-    with patch.object(server, "SLICE", -1.0):
+    with patch.object(dispatcher, "SLICE", -1.0):
         async with trido.open_supervisor(agent().spec(id="a")) as sup:
             ref = sup["a"].value
             for _ in range(3):

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Generic, TypeVar, cast, overload
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
-from trido.agents.directive import Directive
-from trido.agents.errors import InvalidDecision, NoRoute
+from trido.agents.directive import DeferReply, Directive, is_directive
+from trido.agents.errors import EffectfulRoute, InvalidDecision
 from trido.agents.handlers import (
     NOT_GIVEN,
+    Hook,
     Register,
     RegisterFor,
     callers_names,
     inspect_handler,
+    inspect_hook,
 )
-from trido.agents.routing import Route, Routes
+from trido.agents.patterns import is_exact
+from trido.agents.routing import Guard, OnCallerGone, Route, Routes, choose
 from trido.agents.schema import Schema
+from trido.agents.secrets import redacted
 from trido.agents.signal import Request, Signal
 from trido.agents.state import StateClass
 from trido.agents.turn import NO_TURN, Turn
+from trido.checks import flag, one_of, seconds
 from trido.errors import SpecError
 
 S = TypeVar("S")
 D = TypeVar("D")
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+class RouteOptions(TypedDict, total=False):
+    """What may be said of a route besides."""
+
+    guard: Guard | None
+    priority: int
+    turn_limit: float | None
+    on_caller_gone: OnCallerGone
 
 
 def _is_name(name: object) -> bool:
@@ -44,47 +59,117 @@ class Definition(Generic[S]):
         self.of: str = f"Agent {name!r}"
         self.routes: Routes = Routes()
         self.state: StateClass[S] = StateClass(self.of, state, callers_names())
+        self.starts: Hook | None = None
+        self.stops: Hook | None = None
 
     def __repr__(self) -> str:
         return f"<trido.{type(self).__name__} {self.name!r}>"
 
     @overload
-    def on(self, type: str, /, *, check: bool = True) -> Register[S]: ...
+    def on(
+        self, type: str, /, *, check: bool = True, **options: Unpack[RouteOptions]
+    ) -> Register[S]: ...
     @overload
-    def on(self, type: str, /, *, data: type[D], check: bool = True) -> RegisterFor[S, D]: ...
-    def on(self, type: str, /, *, data: Any = NOT_GIVEN, check: bool = True) -> Any:
+    def on(
+        self, type: str, /, *, data: type[D], check: bool = True, **options: Unpack[RouteOptions]
+    ) -> RegisterFor[S, D]: ...
+    def on(
+        self,
+        type: str,
+        /,
+        *,
+        data: Any = NOT_GIVEN,
+        check: bool = True,
+        guard: Guard | None = None,
+        priority: int = 0,
+        turn_limit: float | None = None,
+        on_caller_gone: OnCallerGone = "cancel",
+    ) -> Any:
         """Decorate a function: it decides what a signal of this type does.
 
         It is called as ``handler(state, data)``, or ``handler(state, data, turn)`` if it has a
         third parameter, and returns the new state, or the new state and a sequence of directives.
         It must not do anything else: what it wants done, it says.
 
+        An ``async def`` makes the turn *effectful*: it may await, and holds the mailbox while it
+        does. Its state and directives are all or nothing; what it did outside stays done.
+
         It stays the plain function, and gains a method: ``handler.signal(data)`` is the signal it
         handles, and a call with that is typed.
 
         Args:
-          type: the exact type of the signals.
+          type: the type of the signals, or a pattern: ``*`` stands for one segment, ``**`` for
+            any number. The closest pattern wins.
           data: the parameter class; without it, what the second parameter is annotated with.
           check: False takes the data of signals as it comes, without looking at it.
+          guard: ``guard(state, data)`` says whether this route is taken; if it raises, the signal
+            is refused.
+          priority: of routes that fit alike, the higher is tried first.
+          turn_limit: after how many seconds an effectful turn is cancelled; without it, as the
+            agent says.
+          on_caller_gone: what becomes of an effectful turn whose caller is cancelled. It is
+            cancelled too, or it may ``"finish"``, and its answer is dropped.
 
         Raises:
           SpecError: there is a route for this type already, or the function is no handler.
         """
         of = f"route {type!r} of {self.of}"
-        self.routes.check(of, type)
-        if not isinstance(check, bool):
-            raise SpecError("check", check, "True or False", of=of)
+        self.routes.check(of, type, guard, priority)
+        flag(of, "check", check)
+        if turn_limit is not None:
+            seconds(of, "turn_limit", turn_limit)
+        one_of(of, "on_caller_gone", on_caller_gone, ("cancel", "finish"))
 
         def register(handler: Any) -> Any:
-            self.routes.check(of, type)
+            self.routes.check(of, type, guard, priority)
             names = callers_names()
-            declared, takes_turn = inspect_handler(of, handler, self.state.cls, data, names)
-            schema = Schema(of, declared, names)
-            self.routes.add(Route(type, handler, takes_turn, schema, check))
-            handler.signal = lambda data, /: Request(type, data)
+            found = inspect_handler(of, handler, self.state.cls, data, names)
+            route = Route(
+                type,
+                handler,
+                found.takes_turn,
+                Schema(of, found.data, names),
+                check,
+                guard,
+                priority,
+                found.is_async,
+                turn_limit,
+                on_caller_gone,
+            )
+            self.routes.add(route)
+            handler.signal = lambda data, /: _request(of, type, data)
             return handler
 
         return register
+
+    def on_start(self, hook: H) -> H:
+        """Decorate a function of ``(state)`` or ``(state, turn)``: the decision of every start.
+
+        It is committed before any queued signal is served. ``turn.why`` is ``"start"`` or
+        ``"restart"``. If it raises, the start has failed.
+
+        Raises:
+          SpecError: there is one already, or the function is none.
+        """
+        self.starts = self._hook("on_start", self.starts, hook)
+        return hook
+
+    def on_stop(self, hook: H) -> H:
+        """Decorate a function of ``(state)`` or ``(state, turn)``: the decision of an ordered stop.
+
+        Its directives are carried out within the grace. It is not asked after a crash.
+
+        Raises:
+          SpecError: there is one already, or the function is none.
+        """
+        self.stops = self._hook("on_stop", self.stops, hook)
+        return hook
+
+    def _hook(self, name: str, known: Hook | None, hook: Any) -> Hook:
+        if known is not None:
+            raise SpecError(name, hook, "given once", of=self.of)
+        found = inspect_hook(self.of, name, hook, self.state.cls, callers_names())
+        return Hook(name, hook, found.takes_turn, found.is_async)
 
     def cmd(
         self, state: S, signal: Signal, turn: Turn | None = None
@@ -97,49 +182,84 @@ class Definition(Generic[S]):
         Raises:
           NoRoute: there is no route for such a signal.
           InvalidData: its data is not what the route takes.
+          EffectfulRoute: its handler is async: it does more than decide.
           InvalidDecision: the handler returned what is no decision.
           RuntimeError: the handler read something of the turn that ``turn`` does not say.
           Exception: whatever the handler raises, such as `Reject`.
         """
         if not isinstance(state, self.state.cls):
-            raise TypeError(f"{self.of} has a {self.state.cls.__name__} for its state: {state!r}")
-        route = self.route(signal)
-        return self.decide(route, state, route.data_of(signal), turn or NO_TURN)
+            raise TypeError(
+                f"{self.of} has a {self.state.cls.__name__} for its state: {redacted(state)}"
+            )
+        route, data = self.route(state, signal)
+        if route.is_async:
+            raise EffectfulRoute(self.name, signal.type)
+        return self.decide(route, state, data, (turn or NO_TURN).anew())
 
-    def route(self, signal: Signal) -> Route:
-        """The route that ``signal`` takes. Raises `NoRoute`."""
+    def route(self, state: S, signal: Signal) -> tuple[Route, Any]:
+        """The route that ``signal`` takes, and the data for it.
+
+        Raises:
+          NoRoute, InvalidData: there is none, or its data is not what the route takes.
+          Reject: a guard refused it, or failed.
+        """
         route = self.routes.exact(signal.type)
         if route is None:
-            raise NoRoute(self.name, signal.type)
-        return route
+            return choose(self.name, self.routes.match(signal.type), state, signal)
+        return route, route.data_of(signal)
 
     def decide(
-        self, route: Route, state: S, data: Any, turn: Turn
+        self, route: Route | Hook, state: S, data: Any, turn: Turn
     ) -> tuple[S, tuple[Directive, ...]]:
-        """Have the route's handler decide, and check what it says."""
-        handler = route.handler
-        decision = handler(state, data, turn) if route.takes_turn else handler(state, data)
+        """Have a handler that is no coroutine function decide, and check what it says."""
+        return self.checked(route, state, route.call(state, data, turn))
+
+    def checked(
+        self, route: Route | Hook, state: S, decision: object
+    ) -> tuple[S, tuple[Directive, ...]]:
+        """The new state and the directives that a handler returned.
+
+        Raises:
+          InvalidDecision: it returned what is no decision.
+        """
         directives: object = ()
         match decision:
             case tuple([new, what]):
                 decision, directives = new, what
         if not isinstance(decision, self.state.cls):
             raise InvalidDecision(
-                f"handler of {route.pattern!r} returned {decision!r}, which is neither"
+                f"handler of {route.pattern!r} returned {redacted(decision)}, which is neither"
                 f" a {self.state.cls.__name__} nor (a {self.state.cls.__name__}, directives)"
             )
         if decision is not state:
             self.state.check(cast("S", decision), state)
-        return cast("S", decision), self._directives(route, directives)
+        return cast("S", decision), _directives(route, directives)
 
-    def _directives(self, route: Route, directives: object) -> tuple[Directive, ...]:
-        if directives == ():
-            return ()
-        if isinstance(directives, Sequence):
-            wrong = [one for one in directives if not isinstance(one, Directive)]
-            if not wrong:
-                return tuple(directives)
-            directives = wrong[0]
+
+def _request(of: str, type: str, data: Any) -> Request[Any, Any]:
+    if not is_exact(type):
+        allowed = "an exact type: make a trido.Signal of one that the pattern fits"
+        raise SpecError("type", type, allowed, of=of)
+    return Request(type, data)
+
+
+def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...]:
+    if directives == ():
+        return ()
+    wrong = directives
+    if isinstance(directives, Sequence) and not isinstance(directives, str):
+        wrongs = [one for one in directives if not is_directive(one)]
+        if not wrongs:
+            return _deferred(route, tuple(directives))
+        wrong = wrongs[0]
+    raise InvalidDecision(f"handler of {route.pattern!r} returned {redacted(wrong)} as a directive")
+
+
+def _deferred(route: Route | Hook, directives: tuple[Directive, ...]) -> tuple[Directive, ...]:
+    """A reply that nobody could ever give would leave the caller waiting."""
+    if not route.takes_turn and any(isinstance(one, DeferReply) for one in directives):
         raise InvalidDecision(
-            f"handler of {route.pattern!r} returned {directives!r} as a directive"
+            f"handler of {route.pattern!r} defers its reply, but does not take the turn: it could"
+            " not know by which turn.request to reply"
         )
+    return directives

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from typing import Any, final
+from typing import Any, Final, Literal, TypeAlias, final
 
+import attrs
 from attrs import field, frozen
 
 from trido.agents.signal import Signal
+from trido.agents.state import is_frozen
+from trido.checks import text
 from trido.errors import SpecError
 
 
@@ -23,9 +27,28 @@ class Address(ABC):
 
 
 class Directive:
-    """Something for the runtime to do once the turn is committed. It does nothing itself."""
+    """Something for the runtime to do once the turn is committed. It does nothing itself.
+
+    A directive of one's own is a frozen class that derives from this, with an executor that is
+    given to the runtime: ``open_runtime(executors={Charge: charge})``.
+    """
 
     __slots__ = ()
+
+
+PARENT: Final = "parent"
+"""``to="parent"`` reaches the agent that spawned or adopted the one that says it."""
+
+
+@final
+@frozen
+class Via:
+    """An address outside: the dispatch executor that the runtime knows by this name."""
+
+    name: str
+
+    def __attrs_post_init__(self) -> None:
+        text("Via", "name", self.name)
 
 
 @final
@@ -39,29 +62,71 @@ class Emit(Directive):
     """
 
     signal: Signal
-    to: Address | str | None = field(default=None, kw_only=True)
-    """An agent's ref or its id."""
+    to: Address | Via | str | None = field(default=None, kw_only=True)
+    """An agent's ref or its id, ``"parent"``, or a `Via`."""
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.signal, Signal):
-            raise SpecError("signal", self.signal, "a trido.Signal", of="Emit")
+        a_signal("Emit", self.signal)
         to: Any = self.to
-        if to is not None and (not isinstance(to, Address | str) or not to):
-            raise SpecError("to", to, "an agent's ref, its id, or None", of="Emit")
+        if to is not None and (not isinstance(to, Address | Via | str) or not to):
+            raise SpecError("to", to, "an agent's ref, its id, a trido.Via, or None", of="Emit")
 
 
 @final
 @frozen
 class Reply(Directive):
-    """Answer the caller with ``value``, instead of with the committed state.
+    """Answer a caller with ``value``, instead of with the committed state.
 
-    The first one of a turn counts. A signal that was cast has no caller: then it does nothing.
+    Without ``to`` it answers the call that this turn serves; the first one of a turn counts, and
+    a signal that was cast has no caller: then it does nothing. With ``to`` it answers a call that
+    an earlier turn deferred, by that turn's ``turn.request``; if nobody waits for it any more, it
+    is ignored and counted.
     """
 
     value: Any
+    to: str | None = field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.to is not None:
+            text("Reply", "to", self.to)
+
+
+@final
+@frozen
+class DeferReply(Directive):
+    """Do not answer the call that this turn serves yet: a later turn will, with `Reply`.
+
+    Keep ``turn.request`` in the state to answer it by.
+    """
+
+
+Where: TypeAlias = Literal["task", "thread", "process"]
+DeliveryMode: TypeAlias = Literal["idempotent", "keyed", "at_most_once"]
+DELIVERY_MODES: Final = ("idempotent", "keyed", "at_most_once")
 
 
 @final
 @frozen
 class Stop(Directive):
-    """End the agent: a normal end, after this turn's other directives and answer."""
+    """End the agent: a normal end, once this turn's other directives are done or the grace is over.
+
+    Ordering: the caller is answered first. What still waits in the mailbox is not served.
+    """
+
+
+def is_directive(one: object) -> bool:
+    """Whether this can be one: a `Directive`, or any immutable class that may have an executor."""
+    return isinstance(one, Directive) or is_directive_class(type(one))
+
+
+def is_directive_class(kind: object) -> bool:
+    """Whether this is a class whose instances can be directives."""
+    if not isinstance(kind, type):
+        return False
+    return (attrs.has(kind) or dataclasses.is_dataclass(kind)) and is_frozen(kind)
+
+
+def a_signal(of: str, signal: object, field: str = "signal") -> None:
+    """``signal`` is one."""
+    if not isinstance(signal, Signal):
+        raise SpecError(field, signal, "a trido.Signal", of=of)

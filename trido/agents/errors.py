@@ -43,6 +43,26 @@ class InvalidData(AgentError):
         return f"{self.path}: {self.rule}"
 
 
+class EffectfulRoute(AgentError):
+    """The handler is async: it does more than decide, so ``cmd`` cannot say what it would do.
+
+    Attributes:
+      agent: the name of the agent's definition.
+      type: the type of the signal.
+    """
+
+    def __init__(self, agent: str, type: str) -> None:
+        super().__init__(agent, type)
+        self.agent = agent
+        self.type = type
+
+    def __str__(self) -> str:
+        return (
+            f"agent {self.agent!r} handles {self.type!r} by an async function, which cmd() cannot"
+            " run: send the signal to a running agent"
+        )
+
+
 class InvalidSignal(AgentError):
     """What was read is no CloudEvent, or a signal cannot be written as one. Nothing came of it.
 

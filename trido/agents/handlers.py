@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import FrameType, FunctionType
 from typing import Any, Protocol, TypeAlias, TypeVar, overload
+
+from attrs import frozen
 
 from trido.agents.directive import Directive
 from trido.agents.schema import Names, hints, unknown_name
@@ -39,9 +41,33 @@ class TurnHandler(Protocol[S, D]):
     def signal(self, data: D, /) -> Request[D, S]: ...  # noqa: D102  # same
 
 
+class EffectfulHandler(Protocol[S, D]):
+    """As `Handler`, for an ``async def``: its turn is effectful."""
+
+    async def __call__(self, state: S, data: D, /) -> Decision[S]: ...  # noqa: D102  # same
+
+    def signal(self, data: D, /) -> Request[D, S]: ...  # noqa: D102  # same
+
+
+class EffectfulTurnHandler(Protocol[S, D]):
+    """As `EffectfulHandler`, for a function that takes the `Turn` too."""
+
+    async def __call__(self, state: S, data: D, turn: Turn, /) -> Decision[S]: ...  # noqa: D102  # same
+
+    def signal(self, data: D, /) -> Request[D, S]: ...  # noqa: D102  # same
+
+
 class Register(Protocol[S]):
     """What ``@agent.on(type)`` is."""
 
+    @overload
+    def __call__(
+        self, handler: Callable[[S, D], Awaitable[Decision[S]]], /
+    ) -> EffectfulHandler[S, D]: ...
+    @overload
+    def __call__(
+        self, handler: Callable[[S, D, Turn], Awaitable[Decision[S]]], /
+    ) -> EffectfulTurnHandler[S, D]: ...
     @overload
     def __call__(self, handler: Callable[[S, D], Decision[S]], /) -> Handler[S, D]: ...
     @overload
@@ -52,6 +78,14 @@ class RegisterFor(Protocol[S, D]):
     """What ``@agent.on(type, data=D)`` is."""
 
     @overload
+    def __call__(
+        self, handler: Callable[[S, D], Awaitable[Decision[S]]], /
+    ) -> EffectfulHandler[S, D]: ...
+    @overload
+    def __call__(
+        self, handler: Callable[[S, D, Turn], Awaitable[Decision[S]]], /
+    ) -> EffectfulTurnHandler[S, D]: ...
+    @overload
     def __call__(self, handler: Callable[[S, D], Decision[S]], /) -> Handler[S, D]: ...
     @overload
     def __call__(self, handler: Callable[[S, D, Turn], Decision[S]], /) -> TurnHandler[S, D]: ...
@@ -60,40 +94,81 @@ class RegisterFor(Protocol[S, D]):
 NOT_GIVEN: Any = object()
 
 
-def inspect_handler(
-    of: str, handler: Any, state: type, data: Any, names: Names
-) -> tuple[Any, bool]:
-    """The parameter class of a handler, and whether it takes the turn.
+@frozen(eq=False)
+class Hook:
+    """A handler of the start or the stop."""
+
+    pattern: str
+    """What it is called, where a route has its pattern."""
+    handler: Callable[..., Any]
+    takes_turn: bool
+    is_async: bool
+    turn_limit: float | None = None
+
+    def call(self, state: object, data: object, turn: Turn) -> Any:
+        """What it returns."""
+        return self.handler(state, turn) if self.takes_turn else self.handler(state)
+
+
+@frozen
+class Inspected:
+    """What a route learns from its handler."""
+
+    data: Any
+    """The parameter class."""
+    takes_turn: bool
+    is_async: bool
+
+
+def inspect_handler(of: str, handler: Any, state: type, data: Any, names: Names) -> Inspected:
+    """Look at a handler of signals.
 
     Raises:
       SpecError: the function is no handler of an agent with such a state.
     """
-    parameters = _parameters(of, handler)
-    takes_turn = bool(parameters[2:])
+    if hasattr(handler, "signal"):
+        raise SpecError("handler", handler, "a function that is not a handler yet", of=of)
+    parameters = _parameters(of, "handler", handler, ("state", "data"))
     annotations = hints(of, _Annotated(of, handler, parameters[:2]), names)
-    if not _fits(annotations.get(parameters[0], Any), state):
-        allowed = f"annotated with {state.__name__} for its state"
-        raise SpecError("handler", handler, allowed, of=of)
+    _check_state(of, "handler", handler, annotations.get(parameters[0], Any), state)
     declared = annotations.get(parameters[1], NOT_GIVEN)
     if data is NOT_GIVEN and declared is NOT_GIVEN:
         allowed = f"annotated with the type of its {parameters[1]!r}, or registered with data="
         raise SpecError("handler", handler, allowed, of=of)
     if NOT_GIVEN not in (data, declared) and declared not in (data, Any):
         raise SpecError("data", data, f"what {parameters[1]!r} is annotated with", of=of)
-    return (declared if data is NOT_GIVEN else data), takes_turn
+    taken = declared if data is NOT_GIVEN else data
+    return Inspected(taken, bool(parameters[2:]), inspect.iscoroutinefunction(handler))
 
 
-def _parameters(of: str, handler: Any) -> list[str]:
-    if not isinstance(handler, FunctionType) or hasattr(handler, "signal"):
-        raise SpecError("handler", handler, "a function that is not a handler yet", of=of)
-    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
-        allowed = "a plain function (def): asynchronous handlers are not supported yet"
-        raise SpecError("handler", handler, allowed, of=of)
+def inspect_hook(of: str, name: str, hook: Any, state: type, names: Names) -> Inspected:
+    """Look at a handler of the start or the stop: it is given no data.
+
+    Raises:
+      SpecError: the function is none.
+    """
+    parameters = _parameters(of, name, hook, ("state",))
+    annotations = hints(of, _Annotated(of, hook, parameters[:1]), names)
+    _check_state(of, name, hook, annotations.get(parameters[0], Any), state)
+    return Inspected(None, bool(parameters[1:]), inspect.iscoroutinefunction(hook))
+
+
+def _check_state(of: str, field: str, handler: Any, declared: Any, state: type) -> None:
+    if not (declared is Any or (isinstance(declared, type) and issubclass(state, declared))):
+        allowed = f"annotated with {state.__name__} for its state"
+        raise SpecError(field, handler, allowed, of=of)
+
+
+def _parameters(of: str, field: str, handler: Any, takes: tuple[str, ...]) -> list[str]:
+    """The names of its parameters: those it has to take, and maybe the turn."""
+    allowed = f"a function of ({', '.join(takes)}) or ({', '.join(takes)}, turn)"
+    if not isinstance(handler, FunctionType):
+        raise SpecError(field, handler, allowed, of=of)
     parameters = list(inspect.signature(handler).parameters.values())
     positional = all(one.kind in _POSITIONAL for one in parameters)
-    if not positional or len(parameters) not in (2, 3) or inspect.isgeneratorfunction(handler):
-        allowed = "a function of (state, data) or (state, data, turn)"
-        raise SpecError("handler", handler, allowed, of=of)
+    generates = inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler)
+    if not positional or len(parameters) - len(takes) not in (0, 1) or generates:
+        raise SpecError(field, handler, allowed, of=of)
     return [one.name for one in parameters]
 
 
@@ -111,10 +186,6 @@ class _Annotated:
             raise unknown_name(of, function, error) from error
         self.__annotations__ = {key: one for key, one in said.items() if key in parameters}
         self.__wrapped__ = function
-
-
-def _fits(declared: Any, state: type) -> bool:
-    return declared is Any or (isinstance(declared, type) and issubclass(state, declared))
 
 
 def callers_names() -> Names:

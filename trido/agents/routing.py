@@ -12,6 +12,7 @@ from trido.agents.errors import NoRoute, Reject
 from trido.agents.patterns import GRAMMAR, Index, is_pattern
 from trido.agents.schema import Schema
 from trido.agents.signal import Signal
+from trido.agents.turn import Turn
 from trido.errors import SpecError
 
 Guard: TypeAlias = Callable[..., bool]
@@ -40,6 +41,10 @@ class Route:
     def data_of(self, signal: Signal) -> Any:
         """The data for the handler. Raises `InvalidData`."""
         return self.schema.build(signal.data) if self.check else signal.data
+
+    def call(self, state: object, data: object, turn: Turn) -> Any:
+        """What its handler returns."""
+        return self.handler(state, data, turn) if self.takes_turn else self.handler(state, data)
 
     def admits(self, state: object, data: object) -> bool:
         """Whether its guard lets such data pass.

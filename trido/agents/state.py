@@ -38,7 +38,7 @@ class StateClass(Generic[S]):
     __slots__ = ("_check", "cls", "initial")
 
     def __init__(self, of: str, cls: Any, names: Names) -> None:
-        if not (isinstance(cls, type) and attrs.has(cls) and _is_frozen(cls)):
+        if not (isinstance(cls, type) and attrs.has(cls) and is_frozen(cls)):
             raise SpecError("state", cls, "a frozen attrs class", of=of)
         self.cls: type[attrs.AttrsInstance] = cls
         self._check: Any = Schema(of, cls, names).shape
@@ -57,7 +57,8 @@ class StateClass(Generic[S]):
             raise InvalidDecision(f"the new state is no {self.cls.__name__}: {error}") from None
 
 
-def _is_frozen(cls: type) -> bool:
+def is_frozen(cls: type) -> bool:
+    """Whether the instances of an attrs class or a dataclass do not change."""
     if attrs.has(cls):
         # What attrs gives to classes that are frozen; attrs.inspect(), which says it, is newer.
         return getattr(cls.__setattr__, "__name__", "") == "_frozen_setattrs"
@@ -71,7 +72,7 @@ def _refuse_mutable(of: str, cls: type, names: Names, seen: set[type]) -> None:
     for name in (one.name for one in fields(cls)):
         declared = declarations.get(name, Any)
         for part in _parts(declared):
-            if issubclass(part, _MUTABLE) or not _is_frozen(part):
+            if issubclass(part, _MUTABLE) or not is_frozen(part):
                 allowed = "immutable all the way down: tuple, frozenset, Mapping, frozen classes"
                 raise SpecError(f"{cls.__name__}.{name}", declared, allowed, of=of)
             if part not in seen and (attrs.has(part) or dataclasses.is_dataclass(part)):

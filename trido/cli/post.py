@@ -109,7 +109,8 @@ class Post:
         fresh = box.total - self._dead
         self._dead = box.total
         for dead in list(box)[-fresh:] if fresh else ():
-            self._died(int(dead.signal.id or 0), dead.reason)
+            if dead.signal is not None:  # pragma: no branch - these agents direct nothing
+                self._died(int(dead.signal.id or 0), dead.reason)
         self._casts.committed(self._caster.status().revision)
 
     def _died(self, line: int, error: AgentError) -> None:

@@ -209,7 +209,7 @@ def _agents(desk: Supervisor) -> list[AgentPicture]:
                 incarnation=child.incarnation,
                 restarts=child.restarts,
                 mailbox=ref.status().queued,
-                capacity=ref.place.agent.mailbox,
+                capacity=ref.place.settings.mailbox,
             )
         )
     return pictures

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, TypeVar, final
+import inspect
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, cast, final
+
+from attrs import evolve
 
 from trido.agents import Definition
-from trido.checks import count, flag, one_of
-from trido.runtime.spec import AgentSpec
-from trido.supervision import Backoff
-from trido.supervision.policy import Exceptions, Grace, OnLimit, Restart
+from trido.errors import SpecError
+from trido.runtime.settings import SettingOptions, Settings
+from trido.runtime.spec import AgentSpec, PolicyOptions
+
+if TYPE_CHECKING:
+    from trido.runtime.ref import AgentRef
+    from trido.runtime.runtime import Runtime
 
 S = TypeVar("S")
+Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Any]]
+"""Called with the agent's ref, once for each run."""
+L = TypeVar("L", bound=Callable[..., Any])
 
-Overflow: TypeAlias = Literal["block", "reject", "drop_newest", "drop_oldest"]
-Recover: TypeAlias = Literal["fresh", "committed"]
+
+class SpecOptions(PolicyOptions, SettingOptions, total=False):
+    """The keyword arguments of `Agent.spec`, besides the id."""
 
 
 @final
@@ -33,62 +45,79 @@ class Agent(Definition[S]):
         `Overloaded`.
       keep_mailbox: whether signals that wait when the agent crashes are served by its next run;
         False makes dead letters of them.
-      recover: what the next run begins with: ``state()`` again (``"fresh"``), or the last
-        committed state (``"committed"``).
+      recover: what the next run begins with after a crash: ``state()`` again, without the timers
+        and children of the last one (``"fresh"``), or the last committed state, with them
+        (``"committed"``).
+      redeliver: how often a cast that the agent died on is tried again.
+      turn_limit: how many seconds an effectful turn may take.
+      runs: how many `Run` directives may be in flight at once.
+      on_error: what a failed directive does: it is logged (``"log"``), ends the agent
+        (``"stop"``), is published as ``agent.directive.failed`` (``"emit"``), ends the agent once
+        there are too many (`max_errors`), or what a function of the `DirectiveFailed` says.
+      trap_exits: whether the abnormal end of a linked agent is a signal, ``agent.exit``, instead
+        of this agent's end.
+      children: agents to spawn in every run (`SpawnAgent`), and specs of other children.
+      schedules: timers that every run begins with (`Cron`, `Schedule`), each with a key.
+      subscribe: patterns of what is published that the agent is sent.
+      durability: what survives the process: ``"none"``, nothing. The others need a journal.
 
     Raises:
       SpecError: an argument is not what it may be.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        state: type[S],
-        mailbox: int = 1024,
-        overflow: Overflow = "block",
-        keep_mailbox: bool = True,
-        recover: Recover = "fresh",
-    ) -> None:
+    def __init__(self, name: str, *, state: type[S], **settings: Unpack[SettingOptions]) -> None:
         super().__init__(name, state=state)
-        count(self.of, "mailbox", mailbox, least=1, infinite=False)
-        one_of(self.of, "overflow", overflow, ("block", "reject", "drop_newest", "drop_oldest"))
-        flag(self.of, "keep_mailbox", keep_mailbox)
-        one_of(self.of, "recover", recover, ("fresh", "committed"))
-        self.mailbox = mailbox
-        self.overflow: Overflow = overflow
-        self.keep_mailbox = keep_mailbox
-        self.recover: Recover = recover
+        self.settings: Settings = Settings(of=self.of, **cast("Any", settings))
+        self.lives: Lifespan | None = None
+
+    def lifespan(self, function: L) -> L:
+        """Decorate what a run of the agent needs for as long as it lives: a pool, a connection.
+
+        An async context manager, or an async generator that yields once, of the agent's ref. It is
+        entered before a run is ready, and left when the run ends, however it ends; then it sees the
+        crash, and cannot swallow it. What it yields is ``turn.resource`` in effectful turns.
+
+        Raises:
+          SpecError: there is one already, or the function is none.
+        """
+        if self.lives is not None:
+            raise SpecError("lifespan", function, "given once", of=self.of)
+        given: object = function
+        if not callable(given) or inspect.iscoroutinefunction(function):
+            allowed = "an async context manager, or an async generator function"
+            raise SpecError("lifespan", function, allowed, of=self.of)
+        if inspect.isasyncgenfunction(function):
+            generator = cast("Callable[[Any], AsyncGenerator[Any]]", function)
+            self.lives = asynccontextmanager(generator)
+        else:
+            self.lives = function
+        return function
 
     def spec(
-        self,
-        *,
-        id: str,
-        restart: Restart = "transient",
-        shutdown: Grace = 5.0,
-        significant: bool = False,
-        backoff: Backoff | None = None,
-        on_limit: OnLimit = "escalate",
-        restart_on: Exceptions = Exception,
-        escalate_on: Exceptions = (),
+        self, *, id: str, runtime: Runtime | None = None, **options: Unpack[SpecOptions]
     ) -> AgentSpec[S]:
         """A child for a supervisor: an agent with this id. Its `Child.value` is its `AgentRef`.
 
-        The agent is ready at once. A crash restarts it, a `Stop` does not: it is transient unless
-        ``restart`` says otherwise. ``shutdown`` bounds how long it may take to deliver, after it
-        was stopped, what it emitted before. The others are as in `ChildSpec`.
+        A crash restarts it, a `Stop` does not: it is transient unless ``restart`` says otherwise.
+        ``shutdown`` bounds how long it may take, after it was asked to stop, to get done with what
+        it has committed. The other options are those of a `ChildSpec` and the agent's settings.
+
+        With a ``runtime`` it is one of its agents, wherever in a tree it stands. Without one it is
+        whole but alone: nobody has subscribed, and it knows no other agent but by its ref.
 
         Raises:
           SpecError: an argument is not what it may be.
         """
+        policy = {key: options.pop(key) for key in _POLICY if key in options}  # type: ignore[misc]
+        changed = cast("dict[str, Any]", options)
+        settings = evolve(self.settings, **changed) if changed else self.settings
         return AgentSpec(
-            agent=self,
-            id=id,
-            restart=restart,
-            shutdown=shutdown,
-            significant=significant,
-            backoff=backoff,
-            on_limit=on_limit,
-            restart_on=restart_on,
-            escalate_on=escalate_on,
+            agent=self, id=id, settings=settings, runtime=runtime, **cast("Any", policy)
         )
+
+    def run_by(self, ref: AgentRef[S]) -> AbstractAsyncContextManager[Any]:
+        """The lifespan of one run."""
+        return cast("Lifespan", self.lives)(ref)
+
+
+_POLICY = tuple(PolicyOptions.__annotations__)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import final
 
 import trio
+from attrs import frozen
 
+from trido.agents.secrets import redacted
 from trido.supervision import Escalate, LeakedCancelled, Shutdown
 from trido.supervision.place import End
 
@@ -33,3 +36,35 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(one)
     else:
         yield error
+
+
+def without_cancelled(error: BaseException) -> BaseException | None:
+    """``error`` without the cancellations in it, if anything is left."""
+    if isinstance(error, trio.Cancelled):
+        return None
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, left = error.split(trio.Cancelled)
+        return error if cancelled is None else left
+    return error
+
+
+@final
+@frozen(eq=False)
+class CrashNote:
+    """What a crash report says besides; put into words only if somebody reads it."""
+
+    id: str
+    revision: int
+    type: str
+    state: object
+
+    def add_to(self, error: BaseException) -> None:
+        """Have whoever prints the traceback of ``error`` print this below it."""
+        notes = [*getattr(error, "__notes__", ()), self]
+        error.__notes__ = notes
+
+    def __str__(self) -> str:
+        return (
+            f"agent {self.id!r} crashed on {self.type!r}; its last committed state, of revision"
+            f" {self.revision}: {redacted(self.state)}"
+        )

@@ -1,4 +1,4 @@
-"""What calls and casts raise about the agent they were sent to."""
+"""What calls, casts and directives raise about the agent they are about."""
 
 from __future__ import annotations
 
@@ -45,6 +45,104 @@ class AgentParked(_About):
 
 
 class NoSuchAgent(_About):
-    """The agent has ended."""
+    """There is no such agent, or it has ended."""
 
-    said = "has ended"
+    said = "has ended, or never was"
+
+
+class IntakeClosed(_About):
+    """The runtime takes no more signals from outside: it finishes what it has (`close_intake`)."""
+
+    said = "is sent nothing more from outside: its runtime has closed the intake"
+
+
+class TurnExpired(AgentError):
+    """An effectful turn took longer than its ``turn_limit``: nothing of it was committed.
+
+    Attributes:
+      id: the agent's id.
+      type: the type of the signal.
+      limit: the limit, in seconds.
+    """
+
+    def __init__(self, id: str, type: str, limit: float) -> None:
+        super().__init__(id, type, limit)
+        self.id = id
+        self.type = type
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"agent {self.id!r} did not get done with {self.type!r} in {self.limit:g} s"
+
+
+class LinkedExit(AgentError):
+    """The run of a linked agent ended abnormally.
+
+    Attributes:
+      id: the id of that agent.
+      reason: how it ended.
+    """
+
+    def __init__(self, id: str, reason: str) -> None:
+        super().__init__(id, reason)
+        self.id = id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"linked agent {self.id!r} ended: {self.reason}"
+
+
+class DirectiveFailed(AgentError):
+    """A committed directive could not be carried out; ``__cause__`` says why.
+
+    Attributes:
+      id: the id of the agent that committed it.
+      directive: the directive.
+    """
+
+    def __init__(self, id: str, directive: object) -> None:
+        super().__init__(id, directive)
+        self.id = id
+        self.directive = directive
+
+    def __str__(self) -> str:
+        cause = "" if self.__cause__ is None else f": {self.__cause__}"
+        return f"agent {self.id!r}: a {type(self.directive).__name__} failed{cause}"
+
+
+class NoSuchChild(AgentError):
+    """The agent has no child of this tag.
+
+    Attributes:
+      id: the agent's id.
+      tag: the tag.
+    """
+
+    def __init__(self, id: str, tag: str) -> None:
+        super().__init__(id, tag)
+        self.id = id
+        self.tag = tag
+
+    def __str__(self) -> str:
+        return f"agent {self.id!r} has no child {self.tag!r}"
+
+
+class AlreadyRegistered(AgentError):
+    """The runtime has an agent of this id, or the parent a child of this tag.
+
+    Attributes:
+      id: the id, or the tag.
+    """
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.id = id
+
+    def __str__(self) -> str:
+        return f"there is an agent {self.id!r} already; stop it first, or choose another id"
+
+
+class OutcomeUnknown(_About):
+    """A directive was begun and interrupted, and may not be tried again: it may have been done."""
+
+    said = "was interrupted while it carried out a directive, whose outcome is not known"

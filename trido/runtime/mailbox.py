@@ -2,81 +2,15 @@
 
 A mailbox belongs to the agent's place and outlives its runs. It is bounded; who finds it full and
 is to wait does so in a queue of its own, first come, first served. It decides nothing: what a full
-mailbox means is said by the place.
+mailbox means is said by the place. An empty one holds no queue, since most agents are idle.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from typing import Any, final
+from collections import deque
+from typing import final
 
-import trio
-from outcome import Error, Value
-from trio.lowlevel import Task
-
-from trido.agents import Signal
-from trido.agents.errors import AgentError
-
-
-class Envelope:
-    """A signal on its way to an agent, and whom to tell about it."""
-
-    __slots__ = ("signal",)
-
-    def __init__(self, signal: Signal) -> None:
-        self.signal: Signal = signal
-
-    def accepted(self) -> None:
-        """It waited for room, and is in the mailbox now."""
-
-    def answer(self, value: object) -> None:
-        """It was served."""
-
-    def fail(self, error: AgentError) -> bool:
-        """It will not be served; whether somebody was told. If not, it is a dead letter."""
-        return False
-
-
-@final
-class Cast(Envelope):
-    """A signal whose sender at most waits for room."""
-
-    __slots__ = ("waiting",)
-
-    def __init__(self, signal: Signal) -> None:
-        super().__init__(signal)
-        self.waiting: Task | None = None
-
-    def accepted(self) -> None:
-        """Its sender may go on."""
-        task, self.waiting = self.waiting, None
-        if task is not None:
-            trio.lowlevel.reschedule(task)
-
-    def fail(self, error: AgentError) -> bool:
-        """Its sender may go on, and is not told."""
-        self.accepted()
-        return False
-
-
-@final
-class Call(Envelope):
-    """A signal whose sender waits for the answer."""
-
-    __slots__ = ("task",)
-
-    def __init__(self, signal: Signal, task: Task) -> None:
-        super().__init__(signal)
-        self.task: Task = task
-
-    def answer(self, value: object) -> None:
-        """Give the caller its answer."""
-        trio.lowlevel.reschedule(self.task, Value(value))
-
-    def fail(self, error: AgentError) -> bool:
-        """Raise ``error`` in the caller."""
-        trio.lowlevel.reschedule(self.task, Error(error))
-        return True
+from trido.runtime.envelope import Envelope
 
 
 @final
@@ -87,59 +21,92 @@ class Mailbox:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._queue: deque[Envelope] = deque()
-        self._waiting: OrderedDict[Envelope, Any] = OrderedDict()
+        self._queue: deque[Envelope] | None = None
+        self._waiting: dict[Envelope, None] | None = None
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return 0 if self._queue is None else len(self._queue)
+
+    def __bool__(self) -> bool:
+        return self._queue is not None
 
     @property
     def waiting(self) -> int:
         """How many wait for room."""
-        return len(self._waiting)
+        return 0 if self._waiting is None else len(self._waiting)
 
     def put(self, envelope: Envelope) -> bool:
-        """Take one in; False if there is no room."""
-        if len(self._queue) >= self._capacity:
+        """Take one in; False if there is no room, or others wait for it."""
+        if self._waiting is not None or len(self) >= self._capacity:
             return False
-        self._queue.append(envelope)
+        self._append(envelope)
         return True
+
+    def put_back(self, envelope: Envelope) -> None:
+        """Take one in again, as the oldest, whether there is room or not."""
+        if self._queue is None:
+            self._queue = deque((envelope,))
+        else:
+            self._queue.appendleft(envelope)
 
     def wait(self, envelope: Envelope) -> None:
         """Take one in as soon as there is room."""
+        if self._waiting is None:
+            self._waiting = {}
         self._waiting[envelope] = None
 
     def take(self) -> Envelope:
-        """Hand out the oldest; who waited for room longest gets its."""
-        envelope = self._queue.popleft()
-        if self._waiting:
+        """Hand out the oldest of those that are in; who waited for room longest gets its."""
+        queue = self._queue
+        if queue is None:
+            raise LookupError("the mailbox is empty")
+        envelope = queue.popleft()
+        if not queue:
+            self._queue = None
+        if self._waiting is not None:
             self._refill()
         return envelope
 
-    def withdraw(self, envelope: Envelope) -> None:
-        """Forget one, wherever it waits."""
-        if envelope in self._waiting:
-            del self._waiting[envelope]
-        else:
-            self._queue.remove(envelope)
-            self._refill()
+    def withdraw(self, envelope: Envelope) -> bool:
+        """Forget one, wherever it waits; False if it is not here."""
+        if self._waiting is not None and envelope in self._waiting:
+            self._stop_waiting(envelope)
+            return True
+        queue = self._queue
+        if queue is None or envelope not in queue:
+            return False
+        queue.remove(envelope)
+        self._queue = queue or None
+        self._refill()
+        return True
 
     def clear(self) -> list[Envelope]:
         """Hand out all that are in; those that wait for room get theirs."""
-        cleared = list(self._queue)
-        self._queue.clear()
+        cleared = list(self._queue or ())
+        self._queue = None
         self._refill()
         return cleared
 
     def close(self) -> list[Envelope]:
         """Hand out all that are in, and all that wait for room."""
-        cleared = [*self._queue, *self._waiting]
-        self._queue.clear()
-        self._waiting.clear()
+        cleared = [*(self._queue or ()), *(self._waiting or ())]
+        self._queue = self._waiting = None
         return cleared
 
-    def _refill(self) -> None:
-        while self._waiting and len(self._queue) < self._capacity:
-            envelope, _ = self._waiting.popitem(last=False)
+    def _append(self, envelope: Envelope) -> None:
+        if self._queue is None:
+            self._queue = deque((envelope,))
+        else:
             self._queue.append(envelope)
+
+    def _stop_waiting(self, envelope: Envelope) -> None:
+        waiting = self._waiting or {}
+        del waiting[envelope]
+        self._waiting = waiting or None
+
+    def _refill(self) -> None:
+        while self._waiting is not None and len(self) < self._capacity:
+            envelope = next(iter(self._waiting))
+            self._stop_waiting(envelope)
+            self._append(envelope)
             envelope.accepted()

@@ -1,83 +1,95 @@
-"""Outboxes: what an agent emitted and its receiver has no room for yet.
+"""Outboxes: what an agent has committed to do, and has not done yet.
 
-An outbox belongs to the agent's place and outlives its runs. Each signal in it waits in the
-receiver's mailbox for room; so signals to one receiver arrive in order, and receivers do not wait
-for each other.
+An outbox belongs to the agent's place and outlives its runs. A *lane* is one receiver or one
+executor: what is for it waits there in order, and the next is begun when the one before is done,
+whichever turn or run it comes from. Lanes do not wait for each other. What can be done at once, as
+most can, never enters a lane.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, final
-
-from trido.agents import Signal
-from trido.agents.errors import AgentError
-from trido.runtime.mailbox import Envelope, Mailbox
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Final, Protocol, final
 
 CAPACITY: Final = 1024
-"""How many signals may wait. An empty outbox takes what any one turn emits."""
+"""How many directives may wait. An empty outbox takes whatever one turn commits."""
 
 
-@final
-class Emitted(Envelope):
-    """A signal that an agent emitted."""
+class Item(Protocol):
+    """A directive on its way."""
 
-    __slots__ = ("_outbox",)
+    def begin(self) -> bool:
+        """Begin; True if it is done already. If not, it says so later: `Outbox.done`."""
+        ...
 
-    def __init__(self, signal: Signal, outbox: Outbox) -> None:
-        super().__init__(signal)
-        self._outbox = outbox
-
-    def accepted(self) -> None:
-        """It waits no more."""
-        self._outbox.done(self)
-
-    def fail(self, error: AgentError) -> bool:
-        """It waits no more; nobody is told."""
-        self._outbox.done(self)
-        return False
+    def give_up(self) -> None:
+        """Nobody waits for it any more: leave off, if it was begun, and make it a dead letter."""
+        ...
 
 
 @final
 class Outbox:
-    """What one agent emitted and could not be delivered yet."""
+    """What one agent has committed to do, and has not done yet."""
 
-    __slots__ = ("_pending", "_when_empty")
+    __slots__ = ("_lanes", "_size", "_when_empty")
 
     def __init__(self) -> None:
-        self._pending: dict[Emitted, tuple[str, Mailbox]] = {}
+        self._lanes: dict[Hashable, deque[Item]] = {}
+        self._size = 0
         self._when_empty: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return self._size
 
-    def has_room(self, more: int) -> bool:
-        """Whether a turn that emits so many signals may be committed."""
-        return not (more and self._pending) or len(self._pending) + more <= CAPACITY
+    def has_room(self, more: int, besides: int = 0) -> bool:
+        """Whether a turn with so many directives may be committed; ``besides`` wait elsewhere."""
+        waiting = self._size + besides
+        return not waiting or waiting + more <= CAPACITY
 
-    def wait(self, envelope: Emitted, receiver: str, mailbox: Mailbox) -> None:
-        """Deliver one as soon as its receiver has room."""
-        self._pending[envelope] = (receiver, mailbox)
-        mailbox.wait(envelope)
+    def put(self, lane: Hashable, item: Item) -> None:
+        """Have one carried out, once those before it in its lane are done."""
+        queue = self._lanes.get(lane)
+        if queue is None:
+            if item.begin():
+                return
+            queue = self._lanes[lane] = deque()
+        queue.append(item)
+        self._size += 1
 
-    def done(self, envelope: Emitted) -> None:
-        """One waits no more."""
-        self._pending.pop(envelope, None)
-        if not self._pending and self._when_empty is not None:
-            told, self._when_empty = self._when_empty, None
-            told()
+    def done(self, lane: Hashable) -> None:
+        """What was begun last in this lane is done: begin the next."""
+        queue = self._lanes.get(lane)
+        while queue:
+            queue.popleft()
+            self._size -= 1
+            if queue and not queue[0].begin():
+                return
+        self._lanes.pop(lane, None)
+        if not self._size:
+            self._tell()
+
+    def resume(self, lane: Hashable) -> None:
+        """Begin again what could not be in this lane."""
+        queue = self._lanes.get(lane)
+        if queue and queue[0].begin():
+            self.done(lane)
 
     def when_empty(self, tell: Callable[[], None]) -> None:
-        """Call ``tell`` once nothing is left to be delivered; at once if nothing is."""
-        if self._pending:
-            self._when_empty = tell
-        else:
-            tell()
+        """Call ``tell`` once nothing is left to be done; at once if nothing is."""
+        self._when_empty = tell
+        if not self._size:
+            self._tell()
 
-    def withdraw_all(self) -> list[tuple[str, Signal]]:
-        """Give up: take everything back. Whom it was for, and what it was."""
-        pending, self._pending = self._pending, {}
+    def give_up(self) -> None:
+        """Do nothing more: make dead letters of what is left."""
         self._when_empty = None
-        for envelope, (_, mailbox) in pending.items():
-            mailbox.withdraw(envelope)
-        return [(receiver, envelope.signal) for envelope, (receiver, _) in pending.items()]
+        lanes, self._lanes, self._size = self._lanes, {}, 0
+        for queue in lanes.values():
+            for item in queue:
+                item.give_up()
+
+    def _tell(self) -> None:
+        told, self._when_empty = self._when_empty, None
+        if told is not None:
+            told()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, final, overload
 
 import trio
@@ -9,9 +10,13 @@ from attrs import frozen
 from trio.lowlevel import Abort, RaiseCancelT, enable_ki_protection
 
 from trido.agents import Address, AgentError, Request, Signal
+from trido.agents.secrets import redacted
 from trido.runtime.dead_letters import DeadLetters
-from trido.runtime.errors import NoSuchAgent, Overloaded
-from trido.runtime.mailbox import Call, Cast
+from trido.runtime.envelope import Call, Cast
+from trido.runtime.errors import IntakeClosed, NoSuchAgent, Overloaded
+from trido.runtime.holding import held_turn, refuse_circle
+from trido.runtime.spot import Spot
+from trido.runtime.waiting import holds
 from trido.supervision import DeadlockError
 
 if TYPE_CHECKING:
@@ -40,9 +45,19 @@ class AgentStatus:
     waiting: int
     """How many signals wait for room in its mailbox."""
     outbox: int
-    """How many signals it emitted wait for room in the mailboxes of others."""
+    """How many directives that it has committed are not done yet."""
+    runs: int
+    """How many of its `Run` actions are in flight or wait."""
+    timers: int
+    """How many timers are set."""
+    children: int
+    """How many children it has."""
+    requests: int
+    """How many callers wait for an answer that it has deferred."""
+    late_replies: int
+    """How many replies it gave to requests that were not open any more."""
     dead_letters: int
-    """How many dead letters there were."""
+    """How many dead letters there were: signals sent to it, and directives of its own."""
 
 
 @final
@@ -73,7 +88,8 @@ class AgentRef(Address, Generic[S_co]):
     @property
     def dead_letters(self) -> DeadLetters:
         """The signals sent to it that it did not serve; and what it emitted to nobody."""
-        return self.place.dead_letters
+        place = self.place
+        return place.letters if place.env.letters is None else place.letters.of(place)
 
     def state(self) -> S_co:
         """The last committed state. It does not wait for anything.
@@ -87,18 +103,55 @@ class AgentRef(Address, Generic[S_co]):
 
     def status(self) -> AgentStatus:
         """How it is, whatever has become of it. It does not wait for anything."""
-        place = self.place
-        return AgentStatus(
-            id=place.id,
-            agent=place.agent.name,
-            state=place.life,
-            incarnation=place.incarnation,
-            revision=place.revision,
-            queued=len(place.mailbox),
-            waiting=place.mailbox.waiting,
-            outbox=len(place.outbox),
-            dead_letters=place.dead_letters.total,
-        )
+        return self.place.status()
+
+    async def wait_for(self, predicate: Callable[[S_co], object]) -> S_co:
+        """Wait until the agent has a state of which ``predicate`` is true, and return that.
+
+        It is asked of the state there is, then of every committed one, in order: none is missed. It
+        is asked in between the agent's turns, so it must be quick. It outlives restarts.
+
+        Checkpoints: always.
+
+        Raises:
+          NoSuchAgent: the agent has ended, or ends before that.
+          Exception: whatever ``predicate`` raises.
+        """
+        await trio.lowlevel.checkpoint()
+        state = self.state()
+        if holds(predicate, state):
+            return state
+        return cast("S_co", await self.place.waiting.wait(predicate))
+
+    async def stop(self) -> None:
+        """Stop the agent, in order, and wait until it has ended.
+
+        Its turn in progress did not happen, what is queued is not served; what it has committed is
+        carried out within its grace. Stopping one that has ended does nothing.
+
+        Checkpoints: always.
+
+        Raises:
+          SupervisorStopped: its supervisor is stopping or has ended.
+          DeadlockError: the caller descends from a child that is being started or stopped.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await self.place.stop()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def revive(self) -> None:
+        """Run an agent again that is parked, with an empty window; wait until it is ready.
+
+        Checkpoints: always.
+
+        Raises:
+          ChildRunning, ChildRestarting: it has a run, or is about to have one.
+          StartFailed: it failed before it was ready.
+          ChildNotFound, NoSuchAgent: it has ended for good.
+          SupervisorStopped: its supervisor is stopping or has ended.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await self.place.revive()
 
     @overload
     async def call(self, signal: Request[Any, R], /) -> R: ...
@@ -110,39 +163,74 @@ class AgentRef(Address, Generic[S_co]):
 
         The answer comes once the turn is committed, and before anything that follows from it. If
         the caller is cancelled, the signal is withdrawn: Cancelled means that its turn did not
-        happen, and never will. There is no ``timeout``; use a cancel scope.
+        happen, and never will; unless its route says ``on_caller_gone="finish"``, or the answer was
+        deferred. There is no ``timeout``; use a cancel scope.
 
-        Checkpoints: always. Ordering: signals of one sender are served in the order in which they
-        were sent, calls and casts alike.
+        Checkpoints: always a cancellation point; other tasks run at least once in half a
+        millisecond of turns that are served on the spot. Ordering: signals of one sender are served
+        in the order in which they were sent, calls and casts alike.
 
         Raises:
           NoRoute, InvalidData, Reject: the agent says no. Its state is as before, and it lives.
           Overloaded: there is no room for the signal, or for what would have followed from it.
+          TurnExpired: its turn took too long. Nothing of it was committed.
           AgentCrashed: it crashed while it served the signal; the cause is attached.
           AgentStopped: it ended before it served the signal, and nobody restarts it.
           AgentParked: it is parked.
           NoSuchAgent: it had ended already.
-          DeadlockError: a handler of the agent itself calls: it could never be answered.
+          IntakeClosed: its runtime takes nothing more from outside.
+          DeadlockError: the agents would wait for each other for ever.
         """
         place = self.place
+        call = Call(_signal(signal))
+        await trio.lowlevel.checkpoint_if_cancelled()
+        run = place.serving_run
+        if run is not None and run.is_free and place.env.intake_open:
+            run.serve_now(call)
+        else:
+            await self._queue(call)
+        outcome = call.outcome
+        if outcome is None:
+            return await self._answer(call)
+        await Spot.breathe()
+        return outcome.unwrap()
+
+    async def _queue(self, call: Call) -> None:
+        place = self.place
+        turn = held_turn()
         if place.in_turn:
             raise DeadlockError(f"agent {self.id!r} calls itself while it serves a signal")
-        call = Call(_signal(signal), trio.lowlevel.current_task())
-        await trio.lowlevel.checkpoint_if_cancelled()
+        if turn is None and not place.env.intake_open:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise IntakeClosed(self.id)
+        if turn is not None:
+            refuse_circle(turn, place)
         try:
-            if not place.offer(call):
+            if not place.offer_envelope(call):
                 place.mailbox.wait(call)
         except AgentError:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise
 
+    async def _answer(self, call: Call) -> Any:
+        place = self.place
+        turn = held_turn()
+        call.task = trio.lowlevel.current_task()
+
         def withdraw(_: RaiseCancelT) -> Abort:
-            place.mailbox.withdraw(call)
+            place.withdraw(call)
             return Abort.SUCCEEDED
 
-        return await trio.lowlevel.wait_task_rescheduled(withdraw)
+        if turn is None:
+            return await trio.lowlevel.wait_task_rescheduled(withdraw)
+        turn.calls[place] += 1
+        try:
+            return await trio.lowlevel.wait_task_rescheduled(withdraw)
+        finally:
+            turn.calls[place] -= 1
+            if not turn.calls[place]:
+                del turn.calls[place]
 
-    @enable_ki_protection
     async def cast(self, signal: Signal, /) -> None:
         """Send ``signal``, and wait for no answer; only for room, if there is none.
 
@@ -154,13 +242,19 @@ class AgentRef(Address, Generic[S_co]):
         Raises:
           Overloaded: the mailbox is full, and the agent was made with ``overflow="reject"``.
         """
-        place, cast = self.place, Cast(_signal(signal))
+        await self.send(Cast(_signal(signal)))
+
+    @enable_ki_protection
+    async def send(self, cast: Cast) -> None:
+        """As `cast`, of what is in its envelope already."""
+        place = self.place
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            arrived = place.offer(cast)
+            self._check_intake()
+            arrived = place.offer_envelope(cast)
         except AgentError as error:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            if isinstance(error, Overloaded) and place.agent.overflow == "reject":
+            if isinstance(error, Overloaded) and place.settings.overflow == "reject":
                 raise
             place.fail(cast, error)
             return
@@ -186,15 +280,20 @@ class AgentRef(Address, Generic[S_co]):
         """
         place, cast = self.place, Cast(_signal(signal))
         try:
-            if not place.offer(cast):
+            self._check_intake()
+            if not place.offer_envelope(cast):
                 raise trio.WouldBlock
         except AgentError as error:
-            if isinstance(error, Overloaded) and place.agent.overflow == "reject":
+            if isinstance(error, Overloaded) and place.settings.overflow == "reject":
                 raise trio.WouldBlock from None
             place.fail(cast, error)
+
+    def _check_intake(self) -> None:
+        if not self.place.env.intake_open and held_turn() is None and not self.place.in_turn:
+            raise IntakeClosed(self.id)
 
 
 def _signal(signal: object) -> Signal:
     if isinstance(signal, Signal):
         return signal
-    raise TypeError(f"agents are sent a trido.Signal, not {signal!r}")
+    raise TypeError(f"agents are sent a trido.Signal, not {redacted(signal)}")

@@ -1,30 +1,35 @@
-"""One run of an agent: the loop that serves its signals, one turn after another.
+"""One run of an agent: its turns, from the first to how it ends.
 
-A run holds no task while nothing waits. The first signal that comes starts one, in the
-supervisor's nursery; it serves until the mailbox is empty, and lets other tasks run after every
-slice. A handler is a plain function, so nothing of a turn is ever half done when a stop comes: the
-run ends at once, without a cancel scope or a nursery of its own. No exception leaves the task.
+A run holds no task while nothing of it awaits. Turns of plain functions are served by the nursery's
+dispatcher, or on the spot in the task of a caller; nothing of such a turn is ever half done when a
+stop comes. What awaits (a lifespan, an effectful turn, a `Run`, children) lives with the run's
+`Host`. No exception leaves a run: it ends by it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 import trio
-from trio.lowlevel import disable_ki_protection, enable_ki_protection
+from outcome import Error, Outcome
+from trio.lowlevel import disable_ki_protection
 
-from trido.agents import Address, Directive, Emit, Reply, Signal, Stop, Turn
-from trido.agents.errors import AgentError, InvalidData, NoRoute, Reject
+from trido.agents import Directive, Signal, Turn
+from trido.agents.errors import InvalidData, NoRoute, Reject
+from trido.agents.handlers import Hook
 from trido.agents.routing import Route
 from trido.agents.turn import NO_TURN
-from trido.runtime import clock
-from trido.runtime.ends import end_of
-from trido.runtime.errors import AgentCrashed, AgentStopped, NoSuchAgent, Overloaded
-from trido.runtime.mailbox import Envelope
-from trido.runtime.outbox import Emitted
-from trido.runtime.ref import AgentRef
+from trido.runtime.carrying import Origin, carry_out
+from trido.runtime.dispatcher import TURNS, Alarm
+from trido.runtime.effectful import EffectfulTurn
+from trido.runtime.ends import CrashNote, end_of, without_cancelled
+from trido.runtime.envelope import Envelope, Told
+from trido.runtime.errors import Overloaded, TurnExpired
+from trido.runtime.host import Host
+from trido.runtime.plan import Plan, plan_of
 from trido.supervision.current import CURRENT, CleanupTime, Current
 from trido.supervision.place import End, Report
 
@@ -33,198 +38,514 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 T = TypeVar("T")
+Phase: TypeAlias = Literal["starting", "serving", "closing", "over"]
 
-SLICE: Final = 200e-6
-"""How many seconds of turns are served before other tasks get their turn."""
-TURNS: Final = 64
-"""How many turns, at most: in virtual time no turn takes any time."""
+_ORDERLY: Final = frozenset({"stopped", "normal"})
+_ASKED: Final = frozenset({"stopped", "killed"})
+_START: Final = Signal("agent.start")
+_STOP: Final = Signal("agent.stop")
 
 
 @final
 class AgentRun(Generic[S]):
     """One run of an agent."""
 
-    __slots__ = ("_awake", "_context", "_end", "_grace", "_over", "_place", "_report")
+    __slots__ = (
+        "_context",
+        "_end",
+        "_grace",
+        "_is_entered",
+        "_is_queued",
+        "current",
+        "host",
+        "open_turn",
+        "phase",
+        "place",
+        "report",
+        "resource",
+    )
 
     def __init__(self, place: AgentPlace[S], report: Report) -> None:
-        self._place = place
-        self._report = report
-        self._awake = False
-        self._over = False
-        self._end: End | None = None
-        """How it is to end; it serves no more."""
-        self._grace = trio.CancelScope()
+        self.place: AgentPlace[S] = place
+        self.report: Report = report
+        self.phase: Phase = "starting"
+        self.host: Host | None = None
+        """What of it awaits, if anything does."""
+        self.open_turn: EffectfulTurn[S] | None = None
+        self.resource: Any = None
+        """What the lifespan yielded."""
+        self.current: Current = Current(report.child, CleanupTime(place.spec.policy.grace))
         # Not the context of whoever sends the first signal.
         self._context = copy_context()
-        cleanup_time = CleanupTime(place.spec.policy.grace)
-        self._context.run(CURRENT.set, Current(report.child, cleanup_time))
+        self._context.run(CURRENT.set, self.current)
+        self._end: End | None = None
+        self._grace: Alarm | None = None
+        self._is_queued = self._is_entered = False
 
     # The port -------------------------------------------------------------------------------
 
     def cancel(self, deadline: float, reason: str) -> None:
-        """Serve no more, and end once the outbox is empty."""
+        """Serve no more, and end in order."""
+        self.current.cleanup_time.end_by(deadline)
+        self._stop_grace()
+        if self.phase == "closing" and self._end == End("normal"):
+            return  # it is ending by itself; the supervisor sees to the grace now
         self._wind_up(End("stopped"))
 
     def kill(self) -> None:
         """End now."""
-        self._end = End("killed")
-        self._finish()
+        if self._end is None or self._end.kind in _ORDERLY:
+            self._end = End("killed")
+        self._wind_up(self._end)
+        self.expire()
 
     def beat(self) -> None:
         """An agent has no heartbeat."""
 
     def stack(self) -> str:
-        """It is never found in the middle of anything."""
-        return ""
+        """Where its tasks are."""
+        return "" if self.host is None else self.host.stack()
 
-    # The task -------------------------------------------------------------------------------
+    # Start ----------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Become ready: on the spot, if nothing of it awaits."""
+        if self.place.opens_with_a_host:
+            self.need_host()
+        else:
+            self._in_context(self._open_here)
+
+    def _open_here(self) -> None:
+        try:
+            self.start_turn()
+        except BaseException as error:  # noqa: ASYNC103  # the end of this run
+            self.crash(error)
+        else:
+            self.ready()
+
+    def start_turn(self) -> None:
+        """Commit what `on_start` decides, if that is a plain function. Raises what it raises."""
+        hook = self.place.agent.starts
+        if hook is not None and not hook.is_async:
+            self._commit(self.told(_START), *self._decide(hook, None, self.told(_START)))
+
+    async def start_turn_that_awaits(self) -> None:
+        """The same for a hook that is async."""
+        hook = self.place.agent.starts
+        if hook is not None and hook.is_async:
+            await self._hook(hook, self.told(_START))
+
+    def ready(self) -> None:
+        """Serve from now on."""
+        if self.phase == "starting":
+            self.phase = "serving"
+            self.report.ready(self.place.ref)
+            self.place.run_is_ready(self)
+
+    def told(self, signal: Signal) -> Told:
+        """The signal of a start or a stop."""
+        return Told(signal)
+
+    # Serving --------------------------------------------------------------------------------
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a signal could be served on the spot."""
+        return (
+            self.phase == "serving"
+            and self.open_turn is None
+            and not self.place.in_turn
+            and not self.place.mailbox
+        )
 
     def wake(self) -> None:
-        """Have a task serve what is in the mailbox, if none does."""
-        if not self._awake and self._end is None:
-            self._awake = True
-            self._start(self._serve, self._report.name)
+        """Have what is in the mailbox served."""
+        if not self._is_queued and self.phase == "serving" and self.open_turn is None:
+            self._is_queued = True
+            self.place.dispatcher.ready(self)
 
-    def _start(self, fn: Callable[[], Any], name: str) -> None:
-        start_soon: Callable[..., None] = self._report.nursery.start_soon
-        self._context.run(start_soon, fn, name=name)
+    def serve(self, until: float) -> bool:
+        """Serve what is in the mailbox, up to that time; whether something is left."""
+        self._is_queued = left = self._guarded(self._slice, until)
+        return left
 
-    @enable_ki_protection
-    async def _serve(self) -> None:
+    def serve_now(self, envelope: Envelope) -> None:
+        """Serve this one on the spot; see `is_free`."""
+        self._guarded(self._serve_one, envelope)
+
+    def _guarded(self, fn: Callable[[T], bool], argument: T) -> bool:
         try:
-            while self._slice():
-                await trio.lowlevel.cancel_shielded_checkpoint()
-        # A mistake in here must not take the supervisor down.
+            return self._in_context(fn, argument)
+        # A mistake in here must not take anybody else down.
         except BaseException as error:  # noqa: ASYNC103
-            self._end = end_of(error)
-            self._finish()
+            self.crash(error)
+            return False
 
-    def _slice(self) -> bool:
-        """Serve for a while; whether something is left."""
-        mailbox = self._place.mailbox
-        until = trio.current_time() + SLICE
+    def _slice(self, until: float) -> bool:
+        place = self.place
+        mailbox = place.mailbox
         for _ in range(TURNS):
-            if not mailbox or self._end is not None:
-                self._awake = False
+            if not mailbox or self.phase != "serving" or self.open_turn is not None:
+                place.went_idle()
                 return False
             self._turn(mailbox.take())
             if trio.current_time() >= until:
                 break
         return True
 
+    def _serve_one(self, envelope: Envelope) -> bool:
+        self._turn(envelope)
+        return False
+
     # A turn ---------------------------------------------------------------------------------
 
     def _turn(self, envelope: Envelope) -> None:
         """Validate, decide, check, commit, answer, act; in that order."""
-        place = self._place
-        signal = envelope.signal
+        place = self.place
+        envelope.begun()
         try:
-            route = place.agent.route(signal)
-            data = route.data_of(signal)
-        except (NoRoute, InvalidData) as error:
-            place.fail(envelope, error)
-            return
-        try:
-            state, directives = self._decide(route, data, signal)
-        except Reject as error:
+            route, data = place.agent.route(place.state, envelope.signal)
+            if route.is_async:
+                self._begin_effectful(route, data, envelope)
+                return
+            state, directives = self._decide(route, data, envelope)
+        except (NoRoute, InvalidData, Reject) as error:
             place.fail(envelope, error)
         except BaseException as error:  # noqa: ASYNC103  # the end of this run
-            self._crash(envelope, error)
+            self.crash(error, envelope)
         else:
-            self._commit(envelope, state, directives)
+            self._commit_or_crash(envelope, state, directives)
 
-    def _commit(self, envelope: Envelope, state: S, directives: tuple[Directive, ...]) -> None:
-        place = self._place
-        if not directives:
-            place.commit(state)
-            envelope.answer(state)
-        elif place.outbox.has_room(sum(isinstance(one, Emit) for one in directives)):
-            place.commit(state)
-            envelope.answer(_reply(directives, state))
-            self._act(directives)
-        else:
-            place.fail(envelope, Overloaded(place.id))
-
-    def _decide(self, route: Route, data: Any, signal: Signal) -> tuple[S, tuple[Directive, ...]]:
-        place = self._place
-        turn = NO_TURN
-        if route.takes_turn:
-            turn = Turn(signal=signal, now=clock.now(), agent_id=place.id)
+    def _decide(
+        self, route: Route | Hook, data: Any, envelope: Envelope
+    ) -> tuple[S, tuple[Directive, ...]]:
+        place = self.place
+        turn = self._turn_of(envelope) if route.takes_turn else NO_TURN
         place.in_turn = True
+        watchdog = place.env.watchdog
+        if watchdog is not None:
+            watchdog.enter(place.id, envelope.signal.type)
         try:
             return _unprotected(place.agent.decide, route, place.state, data, turn)
         finally:
             place.in_turn = False
+            if watchdog is not None:
+                watchdog.leave()
 
-    def _act(self, directives: tuple[Directive, ...]) -> None:
-        for directive in directives:
-            if isinstance(directive, Emit):
-                self._emit(directive.signal, directive.to)
-        if any(isinstance(directive, Stop) for directive in directives):
-            self._stop()
+    def _turn_of(self, envelope: Envelope, **more: Any) -> Turn:
+        place = self.place
+        return Turn(
+            signal=envelope.signal,
+            now=place.env.now(),
+            planned=envelope.planned,
+            agent_id=place.id,
+            revision=place.revision,
+            request=place.requests.name(envelope),
+            why=self._why(envelope),
+            **more,
+        )
 
-    def _emit(self, signal: Signal, to: Address | str | None) -> None:
-        place = self._place
-        if to is None:
-            return  # to all who subscribed: nobody can, without a runtime
-        if not isinstance(to, AgentRef):
-            id = to if isinstance(to, str) else to.id
-            place.dead_letters.add(id, signal, NoSuchAgent(id))
-            return
-        receiver, emitted = to.place, Emitted(signal, place.outbox)
+    def _why(self, envelope: Envelope) -> Any:
+        if envelope.signal is _START:
+            return "start" if self.report.child.incarnation == 1 else "restart"
+        return "stop" if envelope.signal is _STOP else envelope.why
+
+    def _commit_or_crash(
+        self, envelope: Envelope, state: S, directives: tuple[Directive, ...]
+    ) -> None:
         try:
-            if not receiver.offer(emitted):
-                place.outbox.wait(emitted, receiver.id, receiver.mailbox)
-        except AgentError as error:
-            receiver.fail(emitted, error)
+            self._commit(envelope, state, directives)
+        except Overloaded as error:
+            self.place.fail(envelope, error)
+        except BaseException as error:  # noqa: ASYNC103  # the end of this run
+            self.crash(error, envelope)
+
+    def _commit(self, envelope: Envelope, state: S, directives: tuple[Directive, ...]) -> None:
+        """Commit a turn, answer, and begin what it wants done.
+
+        Raises:
+          InvalidDecision: nobody knows how to do it. Nothing was committed.
+          Overloaded: it does not fit in with what is still to be done. Nothing was committed.
+        """
+        place = self.place
+        if not directives:
+            place.commit(state)
+            envelope.answer(state)
+            return
+        plan = plan_of(directives, place.env.executors, place.env.dispatch)
+        if plan.errands and not place.has_room(len(plan.errands)):
+            raise Overloaded(place.id)
+        revision = place.revision
+        place.commit(state)
+        place.timers.apply(plan.timing, revision)
+        self._answer(envelope, plan, state)
+        for index, directive in plan.errands:
+            carry_out(place, directive, Origin(envelope.signal, revision, index))
+        if plan.stops:
+            self.stop()
+
+    def _answer(self, envelope: Envelope, plan: Plan, state: S) -> None:
+        if plan.reply is not None:
+            envelope.answer(plan.reply.value)
+        elif plan.defers:
+            self.place.requests.defer(envelope)
+        else:
+            envelope.answer(state)
+        for reply in plan.replies:
+            self.place.requests.answer(reply)
+
+    # Effectful turns ------------------------------------------------------------------------
+
+    def _begin_effectful(self, route: Route, data: Any, envelope: Envelope) -> None:
+        turn = self._open(route, data, envelope)
+        self.need_host().start_soon(self._serve_effectful, turn)
+
+    def _open(self, route: Route | Hook, data: Any, envelope: Envelope) -> EffectfulTurn[S]:
+        turn = self._turn_of(envelope, resource=self.resource)
+        effectful = EffectfulTurn(self.place, envelope, route, data, turn)
+        self.open_turn = effectful
+        return effectful
+
+    async def _serve_effectful(self, turn: EffectfulTurn[S]) -> None:
+        outcome = await turn.decide()
+        self.open_turn = None
+        self._judge(turn, outcome)
+        turn.over.set()
+        self.place.wake()
+
+    def _judge(self, turn: EffectfulTurn[S], outcome: Outcome[object]) -> None:
+        """What a turn that awaited comes to: the first of these that fits."""
+        place, envelope = self.place, turn.envelope
+        left = self._left(turn, outcome)
+        if left is not None and not isinstance(left, Reject):
+            self.crash(left, None if turn.is_void else envelope)
+        elif turn.is_void:
+            pass  # whoever sent the signal has been told
+        elif self.is_cancelled:
+            place.interrupted(envelope, None)
+        elif turn.has_expired:
+            place.fail(envelope, TurnExpired(place.id, envelope.signal.type, turn.limit))
+        elif isinstance(left, Reject):
+            place.fail(envelope, left)
+        else:
+            self._commit_effectful(turn, outcome.unwrap())
+
+    def _left(self, turn: EffectfulTurn[S], outcome: Outcome[object]) -> BaseException | None:
+        """The error of a turn, but for cancellations that were asked for."""
+        if not isinstance(outcome, Error):
+            return None
+        asked = turn.scope.cancel_called or self.is_cancelled
+        return without_cancelled(outcome.error) if asked else outcome.error
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether what of it awaits is being cancelled."""
+        return self.host is not None and self.host.is_cancelled
+
+    def _commit_effectful(self, turn: EffectfulTurn[S], decision: object) -> None:
+        place = self.place
+        try:
+            state, directives = place.agent.checked(turn.route, place.state, decision)
+        except BaseException as error:  # noqa: ASYNC103  # the end of this run
+            self.crash(error, turn.envelope)
+        else:
+            self._commit_or_crash(turn.envelope, state, directives)
+
+    async def _hook(self, hook: Hook, envelope: Envelope) -> None:
+        """Commit what a hook that is async decides. Raises what it raises."""
+        turn = self._open(hook, None, envelope)
+        outcome = await turn.decide()
+        self.open_turn = None
+        turn.over.set()
+        left = self._left(turn, outcome)
+        if left is not None:
+            raise left
+        if turn.has_expired:
+            raise TurnExpired(self.place.id, envelope.signal.type, turn.limit)
+        if not turn.is_void:
+            place = self.place
+            checked = place.agent.checked(hook, place.state, outcome.unwrap())
+            self._commit(envelope, *checked)
 
     # Ends -----------------------------------------------------------------------------------
 
-    def _crash(self, envelope: Envelope, error: BaseException) -> None:
-        place = self._place
-        self._end = end = end_of(error)
-        kind = AgentStopped if end.kind == "normal" else AgentCrashed
-        failure = kind(place.id)
-        failure.__cause__ = error
-        place.fail(envelope, failure)
-        if end.kind != "normal":
-            place.crashed(AgentCrashed, error)
-        self._finish()
-
-    def _stop(self) -> None:
-        """End by itself: once the outbox is empty, or after the grace."""
+    def stop(self) -> None:
+        """End by itself, in order."""
         self._wind_up(End("normal"))
-        if not self._over:
-            self._start(self._end_after_grace, f"{self._report.name} (grace)")
 
-    async def _end_after_grace(self) -> None:
-        with self._grace:
-            await trio.sleep(self._place.spec.policy.grace)
-        self._finish()
+    def crash(self, error: BaseException, envelope: Envelope | None = None) -> None:
+        """End by ``error``; ``envelope`` is what it came of."""
+        end = end_of(error)
+        place = self.place
+        if end.kind != "normal" and envelope is not None:
+            CrashNote(place.id, place.revision, envelope.signal.type, place.state).add_to(error)
+        if envelope is not None:
+            place.died_on(envelope, error, end)
+        if self.phase == "closing":
+            self._end = end if self._end is None or self._end.kind in _ORDERLY else self._end
+        else:
+            self._wind_up(end)
 
     def _wind_up(self, end: End) -> None:
-        self._end = end
-        self._place.outbox.when_empty(self._finish)
-
-    def _finish(self) -> None:
-        if self._over:
+        """Serve no more, and end: at once, or when what is left to do is done."""
+        if self.phase in ("closing", "over"):
             return
-        self._over = True
-        self._grace.cancel()
-        self._place.run_ended()
-        self._report.ended(self._end or End("normal"))
+        started = self.phase == "serving"
+        self.phase, self._end = "closing", end
+        if self.open_turn is not None:
+            self._interrupt(self.open_turn)
+        self.place.run_winds_up(end)
+        orderly = started and end.kind in _ORDERLY
+        if self.host is not None or (orderly and self._awaits_its_stop):
+            self.need_host().close(orderly=orderly)
+        else:
+            self._close_here(orderly=orderly)
+        if end.kind not in _ASKED and not self.is_over:
+            self._set_grace()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left."""
+        return self.phase == "over"
+
+    @property
+    def _awaits_its_stop(self) -> bool:
+        hook = self.place.agent.stops
+        return hook is not None and hook.is_async
+
+    def _interrupt(self, turn: EffectfulTurn[S]) -> None:
+        """The turn in progress did not happen; whoever sent the signal is told at once."""
+        turn.interrupt("its agent ends")
+        end = self._end or End("stopped")
+        cause = end.reason if end.kind not in _ORDERLY else None
+        self.place.interrupted(turn.envelope, cause)
+
+    def _close_here(self, *, orderly: bool) -> None:
+        if orderly:
+            self._in_context(self.stop_turn)
+        if orderly and not self.place.comes_back:
+            self.place.when_done(self.finish)
+        else:
+            self.finish()
+
+    def stop_turn(self) -> None:
+        """Commit what `on_stop` decides, if that is a plain function."""
+        hook = self.place.agent.stops
+        if hook is None or hook.is_async:
+            return
+        told = self.told(_STOP)
+        try:
+            self._commit(told, *self._decide(hook, None, told))
+        except BaseException as error:  # noqa: ASYNC103  # how the run ends now
+            self.crash(error, told)
+
+    async def stop_turn_that_awaits(self) -> None:
+        """The same for a hook that is async."""
+        hook = self.place.agent.stops
+        if hook is not None and hook.is_async:
+            try:
+                await self._hook(hook, self.told(_STOP))
+            except Exception as error:
+                self.crash(error)
+
+    def _set_grace(self) -> None:
+        """Nobody asked it to end, so it sees to its grace itself."""
+        due = trio.current_time() + self.place.spec.policy.grace
+        self.current.cleanup_time.end_by(due)
+        if due < math.inf:
+            self._grace = self.place.dispatcher.at(due, _Expiry(self))
+
+    def _stop_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    def expire(self) -> None:
+        """The grace is over: what is not done by now will not be."""
+        self.current.kill()
+        self.place.give_up_errands()
+        if self.host is not None:
+            self.host.kill()
+        else:
+            self.finish()
+
+    def failed(self, error: BaseException) -> None:
+        """Something of the run, beside its turns, failed: it cannot go on."""
+        self.crash(error)
+
+    def left_badly(self, error: BaseException) -> None:
+        """Something failed as it was being closed."""
+        end = self._end
+        if end is None or end.kind in _ORDERLY:
+            self._end = end_of(error)
+        elif end.reason is not None and end.kind != "killed":
+            both = [end.reason, error]
+            self._end = End(
+                end.kind, BaseExceptionGroup("it crashed, and so did what it left behind", both)
+            )
+
+    def host_is_over(self, error: BaseException | None) -> None:
+        """Nothing of it awaits any more; if something went wrong, by ``error``."""
+        self.host = None
+        if error is not None and self.phase == "closing":
+            self.left_badly(error)
+        elif error is not None:
+            self.crash(error)
+        if self.phase == "closing":
+            self.finish()
+
+    @property
+    def end(self) -> End:
+        """How it ends."""
+        return self._end or End("normal")
+
+    def finish(self) -> None:
+        """Nothing of it is left."""
+        if self.phase == "over":
+            return
+        self.phase = "over"
+        self._stop_grace()
+        self.place.run_ended(self.end)
+        self.report.ended(self.end)
+
+    # Its host -------------------------------------------------------------------------------
+
+    def need_host(self) -> Host:
+        """Its host; a new one if there is none."""
+        host = self.host
+        if host is None:
+            host = self.host = Host(self)
+            self.start_task(self.report.nursery.start_soon, host.live)
+        return host
+
+    def start_task(self, start_soon: Callable[..., None], fn: Any, *args: Any) -> None:
+        """Start a task in the context of the run, whoever asks."""
+        self._in_context(lambda: start_soon(fn, *args, name=self.report.name))
+
+    def _in_context(self, fn: Callable[..., T], *args: Any) -> T:
+        if self._is_entered:  # a context can be entered only once at a time
+            return self._context.copy().run(fn, *args)
+        self._is_entered = True
+        try:
+            return self._context.run(fn, *args)
+        finally:
+            self._is_entered = False
 
 
-def _reply(directives: tuple[Directive, ...], state: object) -> object:
-    """What the caller is told: the first reply, or else the state."""
-    for directive in directives:
-        if isinstance(directive, Reply):
-            return directive.value
-    return state
+@final
+class _Expiry:
+    """Rings when the grace of a run is over."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: AgentRun[Any]) -> None:
+        self._run = run
+
+    def ring(self) -> None:
+        """It is."""
+        self._run.expire()
 
 
 @disable_ki_protection
-def _unprotected(
-    decide: Callable[[Route, S, Any, Turn], T], route: Route, state: S, data: Any, turn: Turn
-) -> T:
-    return decide(route, state, data, turn)
+def _unprotected(decide: Callable[..., T], *args: Any) -> T:
+    return decide(*args)

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+import math
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, final
 
 from attrs import field, frozen
 
-from trido.checks import exceptions, name
+from trido.agents.directive import PARENT
+from trido.checks import exceptions, name, seconds
+from trido.errors import SpecError
 from trido.runtime.ref import AgentRef
+from trido.runtime.settings import Settings
 from trido.supervision import Backoff, Spec
 from trido.supervision.policy import ChildPolicy, Exceptions, Grace, OnLimit, Restart
 
 if TYPE_CHECKING:
     from trido.runtime.agent import Agent
+    from trido.runtime.family import Kin
+    from trido.runtime.runtime import Runtime
 
 S = TypeVar("S")
+
+
+class PolicyOptions(TypedDict, total=False):
+    """When to restart an agent and how to stop it, as keyword arguments."""
+
+    restart: Restart
+    shutdown: Grace
+    significant: bool
+    start_timeout: float
+    kill_timeout: float
+    backoff: Backoff | None
+    on_limit: OnLimit
+    restart_on: Exceptions
+    escalate_on: Exceptions
 
 
 @final
@@ -28,20 +48,33 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
 
     agent: Agent[S]
     id: str
+    settings: Settings
+    runtime: Runtime | None = None
     restart: Restart = "transient"
     shutdown: Grace = 5.0
     significant: bool = False
+    start_timeout: float = math.inf
+    kill_timeout: float = 5.0
     backoff: Backoff | None = None
     on_limit: OnLimit = "escalate"
     restart_on: Exceptions = Exception
     escalate_on: Exceptions = ()
+    kin: Kin | None = field(default=None, eq=False, repr=False)
+    """Whose child it is."""
     _policy: ChildPolicy = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         of = f"AgentSpec {name('AgentSpec', self.id)!r}"
+        if self.id == PARENT:
+            raise SpecError("id", self.id, "another: Emit(to='parent') means the parent", of=of)
+        if self.settings.durability != "none":
+            allowed = "'none' without a journal"
+            raise SpecError("durability", self.settings.durability, allowed, of=of)
+        seconds(of, "kill_timeout", self.kill_timeout)
         policy = ChildPolicy(
             restart=self.restart,
             shutdown=self.shutdown,
+            start_timeout=self.start_timeout,
             significant=self.significant,
             backoff=self.backoff,
             on_limit=self.on_limit,

@@ -77,13 +77,13 @@ def open_supervisor(
       StartFailed: when entering, if a child failed before it was ready.
     """
     if spec is NOT_GIVEN:
-        return _Block(Supervisor(SupervisorSpec(*children, **options), Bus(observers)))
+        return Block(Supervisor(SupervisorSpec(*children, **options), Bus(observers)))
     if children or options:
         raise TypeError("open_supervisor(spec=...) takes no other arguments but observers")
     supervisor_spec("spec", spec)
     if isinstance(spec, DynamicSupervisorSpec):
-        return _Block(DynamicSupervisor(spec, Bus(observers)))
-    return _Block(Supervisor(spec, Bus(observers)))
+        return Block(DynamicSupervisor(spec, Bus(observers)))
+    return Block(Supervisor(spec, Bus(observers)))
 
 
 @overload
@@ -119,7 +119,7 @@ def open_dynamic_supervisor(
       SpecError: at once, if the supervisor is not one that can be.
     """
     spec = DynamicSupervisorSpec(fn, *args, **options)
-    return _Block(DynamicSupervisor(spec, Bus(observers)))
+    return Block(DynamicSupervisor(spec, Bus(observers)))
 
 
 async def supervise(
@@ -144,7 +144,7 @@ async def supervise(
 
 
 @final
-class _Block(Generic[S]):
+class Block(Generic[S]):
     """The ``async with`` of a supervisor.
 
     A class, and not a generator with `contextlib` around it: a KeyboardInterrupt in between would

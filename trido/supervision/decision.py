@@ -811,7 +811,8 @@ class Machine:
 
     def _leaves(self, record: Record) -> bool:
         """Whether a place that ends goes, instead of staying without a run."""
-        return self.settings.dynamic or record.policy.restart == "temporary" or record.provisional
+        goes = self.settings.dynamic or self.settings.forgets
+        return goes or record.policy.restart == "temporary" or record.provisional
 
     def _waits_for(self, record: Record) -> bool:
         return self._job is not None and self._job.waiting == record.id

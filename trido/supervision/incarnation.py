@@ -9,7 +9,7 @@ in, and that must not be the one that its siblings are in. No exception leaves t
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, final
 
 import trio
@@ -110,11 +110,18 @@ class FunctionRun:
         self._scope.cancel(reason="killed by its supervisor")
         self._current.kill()
         break_shields(self._scope)
-        self._report.nursery.start_soon(self._break_out, name=f"{self._report.name} (kill)")
+        self._report.nursery.start_soon(
+            break_out,
+            self._scope,
+            self._gone,
+            self._spec.kill_timeout,
+            self._report.unkillable,
+            name=f"{self._report.name} (kill)",
+        )
 
     def stack(self) -> str:
         """The tasks of this run, and where each is."""
-        return "\n".join(map(_stack_of, _tasks_below(self._task))) if self._task else ""
+        return stack_below(self._task) if self._task else ""
 
     # The tasks ------------------------------------------------------------------------------
 
@@ -159,24 +166,6 @@ class FunctionRun:
         if self._spec.signals_ready:
             return self._spec.fn(*args, task_status=_TaskStatus(self))
         return self._spec.fn(*args)
-
-    async def _break_out(self) -> None:
-        deadline = trio.current_time() + self._spec.kill_timeout
-        passes = 0
-        while not self._ended and trio.current_time() < deadline:
-            break_shields(self._scope)
-            if passes < _PASSES:
-                passes += 1
-                await trio.lowlevel.checkpoint()
-            else:
-                with trio.move_on_after(min(_PAUSE, deadline - trio.current_time())):
-                    await self._gone.wait()
-        for _ in range(_PASSES):
-            if self._ended:
-                return
-            break_shields(self._scope, of_subprocesses=True)
-            await trio.lowlevel.checkpoint()
-        self._report.unkillable()
 
     # Ready, and alive -----------------------------------------------------------------------
 
@@ -279,6 +268,33 @@ def _without_cancelled(error: BaseException | None) -> tuple[bool, BaseException
         # Splitting makes a new group even of one that has none.
         return (True, left) if cancelled is not None else (False, error)
     return False, error
+
+
+async def break_out(
+    scope: trio.CancelScope, gone: trio.Event, kill_timeout: float, unkillable: Callable[[], None]
+) -> None:
+    """Break the shields in a cancelled scope until what is in it is gone, or that is hopeless."""
+    deadline = trio.current_time() + kill_timeout
+    passes = 0
+    while not gone.is_set() and trio.current_time() < deadline:
+        break_shields(scope)
+        if passes < _PASSES:
+            passes += 1
+            await trio.lowlevel.checkpoint()
+        else:
+            with trio.move_on_after(min(_PAUSE, deadline - trio.current_time())):
+                await gone.wait()
+    for _ in range(_PASSES):
+        if gone.is_set():
+            return
+        break_shields(scope, of_subprocesses=True)
+        await trio.lowlevel.checkpoint()
+    unkillable()
+
+
+def stack_below(task: Task) -> str:
+    """A task and the tasks it started, and where each is."""
+    return "\n".join(map(_stack_of, _tasks_below(task)))
 
 
 def _tasks_below(task: Task) -> Iterator[Task]:

@@ -135,4 +135,7 @@ class Settings:
     auto_shutdown: AutoShutdown = "never"
     shutdown_timeout: float = math.inf
     dynamic: bool = False
+    """Its children leave once they have ended, and are stopped all at once."""
+    forgets: bool = False
+    """Its children leave once they have ended; they are stopped in order."""
     max_children: float = math.inf

@@ -34,7 +34,7 @@ class RunReport:
     @property
     def nursery(self) -> trio.Nursery:
         """The supervisor's own nursery."""
-        return cast("trio.Nursery", self._supervisor._nursery)
+        return cast("trio.Nursery", self._supervisor.nursery)
 
     def ready(self, value: object = None) -> None:
         """The run is ready."""

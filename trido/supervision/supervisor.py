@@ -36,6 +36,7 @@ from typing import (
 )
 
 import trio
+from attrs import evolve
 from outcome import Error, Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
 
@@ -100,6 +101,7 @@ class SupervisorBase:
         *,
         above: SupervisorBase | None = None,
         report: Report | None = None,
+        **settings: Any,
     ) -> None:
         self.id: str = spec.name
         """Its id; ``"root"`` for a root that was given none."""
@@ -110,11 +112,11 @@ class SupervisorBase:
         self._report = report
         self.path: tuple[str, ...] = (*(() if above is None else above.path), self.id)
         """The ids from the root to this supervisor."""
-        self._settings = _settings(spec, self.path, report)
+        self._settings = evolve(_settings(spec, self.path, report), **settings)
         self._machine = Machine(self._settings, self._records(spec))
         self._scope = trio.CancelScope(shield=True)
         self.body_scope: trio.CancelScope = trio.CancelScope()
-        self._nursery: trio.Nursery | None = None
+        self.nursery: trio.Nursery | None = None
         self._inbox: deque[Input] = deque()
         self._sleeper: Task | None = None
         self._callers: dict[int, Task] = {}
@@ -287,7 +289,8 @@ class SupervisorBase:
         """Stop in order, with no grace left for anybody."""
         self.post(Kill(now=trio.current_time()))
 
-    async def _start_place(self, id: str, spec: Spec[T]) -> Child[T]:
+    async def start_place(self, id: str, spec: Spec[T]) -> Child[T]:
+        """Start what ``spec`` says under this id and wait until it is ready."""
         record = Record(id, spec.policy)
         child: Child[T] = Child(self, as_place(spec), record)
         record.tag = child
@@ -373,7 +376,7 @@ class SupervisorBase:
             spare(self._scope)
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
+                    self.nursery = nursery
                     self.post(Begin(now=trio.current_time()))
                     await self._supervise()
         # A failure in here is a bug, ours or an operating system's: never lost, see `error`.
@@ -638,7 +641,7 @@ class Supervisor(SupervisorBase):
         else:
             spec = ChildSpec(fn, *args, **options)
         self.spec.check_child(spec)
-        return await self._start_place(spec.child_id, spec)
+        return await self.start_place(spec.child_id, spec)
 
 
 @final
@@ -669,7 +672,7 @@ class DynamicSupervisor(SupervisorBase, Generic[*Ts]):
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
         spec = self.spec.child(self._free_id() if id is None else id, args)
-        return await self._start_place(spec.id, spec)
+        return await self.start_place(spec.id, spec)
 
     def _free_id(self) -> str:
         while True:

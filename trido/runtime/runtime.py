@@ -1,0 +1,347 @@
+"""The runtime: what agents have in common that know each other by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, TypeVar, Unpack, cast, final
+
+import trio
+from attrs import frozen
+from trio.lowlevel import enable_ki_protection
+
+from trido.agents import Definition, Signal
+from trido.agents.directive import is_directive_class
+from trido.checks import text
+from trido.errors import SpecError
+from trido.runtime.agent import Agent, SpecOptions
+from trido.runtime.bus import Bus
+from trido.runtime.dead_letters import DeadLetters
+from trido.runtime.drain import drained
+from trido.runtime.environment import Environment
+from trido.runtime.errors import IntakeClosed, NoSuchAgent
+from trido.runtime.executors import Executor, executor
+from trido.runtime.family import BACKOFF
+from trido.runtime.monitors import MonitorHandle
+from trido.runtime.place import AgentPlace
+from trido.runtime.plan import BUILT_IN
+from trido.runtime.ref import AgentRef
+from trido.runtime.spec import AgentSpec
+from trido.runtime.subscription import StreamOverflow, Subscription
+from trido.runtime.watchdog import Watchdog, WatchdogSpec
+from trido.supervision import ChildNotFound, Supervisor, SupervisorSpec, SupervisorStopped
+from trido.supervision.block import Block
+from trido.supervision.bus import Bus as EventBus
+from trido.supervision.bus import Observer
+
+S = TypeVar("S")
+
+KEPT: Final = 10_000
+"""How many dead letters a runtime keeps."""
+_TRIED: Final[Mapping[str, Any]] = {"on_limit": "park", "backoff": BACKOFF}
+
+
+@final
+@frozen(kw_only=True)
+class Health:
+    """What `Runtime.health` says, as of that moment."""
+
+    live: bool
+    """It runs: agents are served and restarted."""
+    ready: bool
+    """It takes signals from outside."""
+    draining: bool
+    """Its intake is closed, and somebody still has something to do."""
+    agents: int
+    """How many agents there are."""
+    parked: int
+    """How many of them have crashed too often and serve nothing."""
+    busy: int
+    """How many of them have something to do."""
+
+
+@final
+class Runtime:
+    """A registry of agents, the supervisor above them, and a bus. Made by `open_runtime` only."""
+
+    def __init__(self, env: Environment, supervisor: Supervisor) -> None:
+        self.env: Environment = env
+        self._root = supervisor
+        self._is_open = False
+
+    def __repr__(self) -> str:
+        return f"<trido.Runtime {self._root.id!r}: {len(self.env.places)} agents>"
+
+    # Agents ---------------------------------------------------------------------------------
+
+    async def start_agent(
+        self, agent: Agent[S], /, *, id: str, **options: Unpack[SpecOptions]
+    ) -> AgentRef[S]:
+        """Start an agent under the runtime, and wait until it is ready.
+
+        It is restarted with a backoff. One that crashes too often is parked and harms nobody else:
+        `AgentRef.revive` runs it again. The options are those of `Agent.spec`. Once it has ended
+        for good, its id is free.
+
+        If the caller is cancelled, a start that has begun is carried through.
+
+        Checkpoints: always.
+
+        Raises:
+          SpecError: an option is not what it may be.
+          StartFailed: it failed before it was ready, or its id is taken by an agent that stands
+            elsewhere (`AlreadyRegistered`).
+          ChildAlreadyStarted, ChildAlreadyPresent: there is an agent of this id.
+          IntakeClosed: the runtime finishes what it has.
+          SupervisorStopped: the runtime is stopping or has ended.
+        """
+        if not isinstance(agent, Agent):
+            raise SpecError("agent", agent, "a trido.Agent", of="start_agent")
+        given = cast("SpecOptions", {**_TRIED, **options})
+        spec = agent.spec(id=id, runtime=self, **given)
+        if not self.env.intake_open:
+            await trio.lowlevel.checkpoint()
+            raise IntakeClosed(id)
+        return cast("AgentRef[S]", await self.start_spec(spec))
+
+    async def start_spec(self, spec: AgentSpec[Any]) -> AgentRef[Any]:
+        """As `start_agent`, of what is a spec already."""
+        child = await self._root.start_place(spec.id, spec)
+        ref: AgentRef[Any] = cast("AgentPlace[Any]", child.place).ref
+        return ref
+
+    def agent(self, id: str) -> AgentRef[Any]:
+        """The agent of this id.
+
+        Raises:
+          NoSuchAgent: there is none.
+        """
+        place = self.env.places.get(id)
+        if place is None:
+            raise NoSuchAgent(id)
+        return place.ref
+
+    def find(self, id: str) -> AgentRef[Any] | None:
+        """The agent of this id, if there is one."""
+        place = self.env.places.get(id)
+        return None if place is None else place.ref
+
+    def agents(self) -> tuple[AgentRef[Any], ...]:
+        """All there are, in the order in which they were started."""
+        return tuple(place.ref for place in self.env.places.values())
+
+    def monitor(self, ref: AgentRef[Any]) -> MonitorHandle:
+        """Be told, once, when the current run of an agent ends: ``await rt.monitor(ref).wait()``.
+
+        It is told at once, with the reason ``"noproc"``, if there is no run.
+        """
+        return MonitorHandle(ref.place)
+
+    def stop_soon(self, place: AgentPlace[Any]) -> None:
+        """Stop an agent, without waiting."""
+        nursery = cast("trio.Nursery", self._root.nursery)
+        nursery.start_soon(_stop, place, name=f"{place.id} (stop)")
+
+    # The bus --------------------------------------------------------------------------------
+
+    async def publish(self, signal: Signal, /) -> None:
+        """Send ``signal`` to everybody who subscribed to such signals; see `Bus.publish`.
+
+        Checkpoints: always.
+
+        Raises:
+          IntakeClosed: the runtime finishes what it has.
+        """
+        if not self.env.intake_open:
+            await trio.lowlevel.checkpoint()
+            raise IntakeClosed(self._root.id)
+        await cast("Bus", self.env.bus).publish(signal)
+
+    def subscribe(
+        self, *patterns: str, buffer: int = 1024, overflow: StreamOverflow = "drop_oldest"
+    ) -> Subscription:
+        """A stream of what is published: ``with rt.subscribe("counter.*") as signals: ...``.
+
+        See `Bus.subscribe`.
+        """
+        return cast("Bus", self.env.bus).subscribe(*patterns, buffer=buffer, overflow=overflow)
+
+    # How it is ------------------------------------------------------------------------------
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What nobody served or carried out, of all its agents."""
+        return cast("DeadLetters", self.env.letters)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The supervisor above its agents."""
+        return self._root
+
+    def tree(self) -> str:
+        """Its agents and their children as text."""
+        return self._root.tree()
+
+    def health(self) -> Health:
+        """How it is. It does not wait for anything."""
+        places = self.env.places.values()
+        busy = sum(place.is_busy for place in places)
+        live = self._is_open and not self._root.is_stopping and not self._root.has_ended
+        return Health(
+            live=live,
+            ready=live and self.env.intake_open,
+            draining=live and not self.env.intake_open and busy > 0,
+            agents=len(places),
+            parked=sum(place.life == "parked" for place in places),
+            busy=busy,
+        )
+
+    def close_intake(self) -> None:
+        """Take nothing more from outside: calls raise `IntakeClosed`, casts are dead letters.
+
+        Agents go on sending to each other, and timers go on. See `drain`.
+        """
+        self.env.intake_open = False
+
+    async def drain(self) -> None:
+        """Wait until, at one moment, every mailbox and outbox is empty and no `Run` is in flight.
+
+        With the intake open new signals may keep that from ever happening: see `close_intake`.
+
+        Checkpoints: always.
+        """
+        await drained(self.env)
+
+    # The block ------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """Its block was entered."""
+        self._is_open = True
+        watchdog = self.env.watchdog
+        if watchdog is not None:
+            nursery = cast("trio.Nursery", self._root.nursery)
+            nursery.start_soon(watchdog.watch, name=f"{self._root.id} (watchdog)")
+
+    def closing(self) -> None:
+        """Its block is being left."""
+        if self.env.watchdog is not None:
+            self.env.watchdog.stop()
+
+    def closed(self) -> None:
+        """Its block was left."""
+        self._is_open = False
+        cast("Bus", self.env.bus).close()
+
+
+async def _stop(place: AgentPlace[Any]) -> None:
+    with suppress(SupervisorStopped, ChildNotFound):  # it is gone, or about to be
+        await place.stop()
+
+
+def open_runtime(
+    *,
+    id: str = "runtime",
+    agents: Iterable[Definition[Any]] = (),
+    executors: Mapping[type, Any] | None = None,
+    dispatch: Mapping[str, Any] | None = None,
+    clock: Callable[[], datetime] | None = None,
+    watchdog: float | WatchdogSpec | None = None,
+    observers: Iterable[Observer] = (),
+) -> AbstractAsyncContextManager[Runtime]:
+    """Run agents that know each other by name, for as long as the block lasts.
+
+    Leaving stops all agents, each in order and all at once, and waits until they have ended. What
+    leaves the block is what its body raised, or what is no `Exception` and came out of an agent.
+
+    Checkpoints: entering and leaving always do; leaving is not cut short by being cancelled, as
+    with `open_supervisor`.
+
+    Args:
+      id: what it is called, in paths and logs.
+      agents: definitions that are to be known by their names.
+      executors: who carries out directives of one's own: an `Executor`, or an async function, for
+        each class of them.
+      dispatch: who sends signals outside, by the name of a `Via`.
+      clock: what tells the time of day, with a time zone; the system's if it is not given. In
+        virtual time it goes by Trio's clock.
+      watchdog: after how many seconds code that lets nothing else run is told of, in the log; or a
+        `WatchdogSpec`.
+      observers: each is called with every event of the tree; see `trido.events`.
+
+    Raises:
+      SpecError: at once, if an argument is not what it may be.
+    """
+    env = Environment(
+        bus=Bus(),
+        executors=_executors(executors or {}),
+        dispatch=_dispatch(dispatch or {}),
+        clock=clock,
+        watchdog=_watchdog(watchdog),
+    )
+    if clock is not None and not callable(clock):
+        raise SpecError("clock", clock, "a function that tells the time of day", of="open_runtime")
+    _check_agents(agents)
+    env.letters = DeadLetters(KEPT, env.places.get)
+    text("open_runtime", "id", id)
+    root = Supervisor(SupervisorSpec(id=id), EventBus(observers), dynamic=True)
+    runtime = env.runtime = Runtime(env, root)
+    return _RuntimeBlock(runtime, Block(root))
+
+
+@final
+class _RuntimeBlock:
+    """The ``async with`` of a runtime: that of its supervisor, and what belongs to it."""
+
+    def __init__(self, runtime: Runtime, block: Block[Supervisor]) -> None:
+        self._runtime = runtime
+        self._block = block
+
+    @enable_ki_protection
+    async def __aenter__(self) -> Runtime:
+        await self._block.__aenter__()
+        self._runtime.opened()
+        return self._runtime
+
+    @enable_ki_protection
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self._runtime.closing()
+        try:
+            return await self._block.__aexit__(exc_type, exc, traceback)
+        finally:
+            self._runtime.closed()
+
+
+def _executors(given: Mapping[type, Any]) -> dict[type, Executor]:
+    for kind in given:
+        if not is_directive_class(kind) or kind in BUILT_IN:
+            allowed = "frozen classes of one's own"
+            raise SpecError("executors", kind, allowed, of="open_runtime")
+    return {kind: executor(what) for kind, what in given.items()}
+
+
+def _dispatch(given: Mapping[str, Any]) -> dict[str, Executor]:
+    for name in given:
+        text("open_runtime", "dispatch", name)
+    return {name: executor(what) for name, what in given.items()}
+
+
+def _watchdog(given: float | WatchdogSpec | None) -> Watchdog | None:
+    if given is None:
+        return None
+    return Watchdog(given if isinstance(given, WatchdogSpec) else WatchdogSpec(given))
+
+
+def _check_agents(agents: Iterable[Any]) -> None:
+    names = set[str]()
+    for agent in agents:
+        if not isinstance(agent, Definition) or agent.name in names:
+            allowed = "agents, each with a name of its own"
+            raise SpecError("agents", agent, allowed, of="open_runtime")
+        names.add(agent.name)

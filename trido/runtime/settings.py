@@ -1,0 +1,147 @@
+"""How an agent is to be run: the settings of a definition, and of one agent where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict, final
+
+from attrs import field, frozen
+
+from trido.agents.family import SpawnAgent
+from trido.agents.patterns import is_pattern
+from trido.agents.timing import Cron, Schedule
+from trido.checks import count, flag, one_of, seconds
+from trido.errors import SpecError
+from trido.supervision import Spec
+
+Overflow: TypeAlias = Literal["block", "reject", "drop_newest", "drop_oldest"]
+Recover: TypeAlias = Literal["fresh", "committed"]
+Durability: TypeAlias = Literal["none", "buffered", "sync"]
+Verdict: TypeAlias = Literal["log", "stop", "emit"]
+
+
+@final
+@frozen
+class MaxErrors:
+    """Stop the agent after more than ``n`` failed directives ``within`` so many seconds.
+
+    Made by `max_errors`.
+    """
+
+    n: int
+    within: float
+
+    def __attrs_post_init__(self) -> None:
+        count("max_errors", "n", self.n, least=0, infinite=False)
+        seconds("max_errors", "within", self.within, finite=True)
+
+
+def max_errors(n: int, within: float) -> MaxErrors:
+    """``on_error=max_errors(3, 60.0)``: log a failed directive; stop after more than so many.
+
+    Raises:
+      SpecError: ``n`` is not a whole number, or ``within`` not a number of seconds.
+    """
+    return MaxErrors(n, within)
+
+
+ErrorPolicy: TypeAlias = Verdict | MaxErrors | Callable[[Any], Verdict]
+
+
+class SettingOptions(TypedDict, total=False):
+    """The settings, as keyword arguments."""
+
+    durability: Durability
+    mailbox: int
+    overflow: Overflow
+    keep_mailbox: bool
+    recover: Recover
+    redeliver: int
+    turn_limit: float
+    runs: int
+    on_error: ErrorPolicy
+    trap_exits: bool
+    children: Sequence[SpawnAgent | Spec[Any]]
+    schedules: Sequence[Cron | Schedule]
+    subscribe: Sequence[str]
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list | tuple) else value
+
+
+@final
+@frozen(kw_only=True)
+class Settings:
+    """How an agent is to be run. `trido.Agent` says what each of them means.
+
+    Raises:
+      SpecError: one is not what it may be.
+    """
+
+    of: str = field(eq=False, repr=False)
+    durability: Durability = "none"
+    mailbox: int = 1024
+    overflow: Overflow = "block"
+    keep_mailbox: bool = True
+    recover: Recover = "fresh"
+    redeliver: int = 0
+    turn_limit: float = 30.0
+    runs: int = 64
+    on_error: ErrorPolicy = "log"
+    trap_exits: bool = False
+    children: tuple[SpawnAgent | Spec[Any], ...] = field(default=(), converter=_tuple)
+    schedules: tuple[Cron | Schedule, ...] = field(default=(), converter=_tuple)
+    subscribe: tuple[str, ...] = field(default=(), converter=_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        of = self.of
+        one_of(of, "durability", self.durability, ("none", "buffered", "sync"))
+        count(of, "mailbox", self.mailbox, least=1, infinite=False)
+        one_of(of, "overflow", self.overflow, ("block", "reject", "drop_newest", "drop_oldest"))
+        flag(of, "keep_mailbox", self.keep_mailbox)
+        one_of(of, "recover", self.recover, ("fresh", "committed"))
+        count(of, "redeliver", self.redeliver, least=0, infinite=False)
+        seconds(of, "turn_limit", self.turn_limit)
+        count(of, "runs", self.runs, least=1, infinite=False)
+        flag(of, "trap_exits", self.trap_exits)
+        self._check_on_error()
+        self._check_children()
+        self._check_schedules()
+        self._check_subscribe()
+
+    def _check_on_error(self) -> None:
+        policy = self.on_error
+        if not (isinstance(policy, MaxErrors) or callable(policy)):
+            allowed = "'log', 'stop', 'emit', trido.max_errors(n, within) or a function"
+            if policy not in ("log", "stop", "emit"):
+                raise SpecError("on_error", policy, allowed, of=self.of)
+
+    def _check_children(self) -> None:
+        tags = set[str]()
+        for child in self._each("children", SpawnAgent | Spec, "trido.SpawnAgent or a spec"):
+            tag = child.tag if isinstance(child, SpawnAgent) else child.child_id
+            if tag in tags:
+                allowed = "different tags for all of them"
+                raise SpecError("children", tag, allowed, of=self.of)
+            tags.add(tag)
+
+    def _check_schedules(self) -> None:
+        keys = set[str]()
+        for one in self._each("schedules", Cron | Schedule, "trido.Cron or trido.Schedule"):
+            if one.key is None or one.key in keys:
+                allowed = "a key of its own for each of them"
+                raise SpecError("schedules", one.key, allowed, of=self.of)
+            keys.add(one.key)
+
+    def _check_subscribe(self) -> None:
+        for pattern in self._each("subscribe", str, "patterns of signal types"):
+            if not is_pattern(pattern):
+                allowed = "patterns such as 'order.*' or 'order.**'"
+                raise SpecError("subscribe", pattern, allowed, of=self.of)
+
+    def _each(self, name: str, kind: Any, allowed: str) -> tuple[Any, ...]:
+        value = getattr(self, name)
+        if not isinstance(value, tuple) or not all(isinstance(one, kind) for one in value):
+            raise SpecError(name, value, f"a tuple of {allowed}", of=self.of)
+        return value
