@@ -51,7 +51,7 @@ class NoSuchAgent(_About):
 
 
 class IntakeClosed(_About):
-    """The runtime takes no more signals from outside: it finishes what it has (`close_intake`)."""
+    """The runtime takes no more signals from outside: see `Runtime.close_intake`."""
 
     said = "is sent nothing more from outside: its runtime has closed the intake"
 

@@ -147,7 +147,12 @@ class Runtime:
     # The bus --------------------------------------------------------------------------------
 
     async def publish(self, signal: Signal, /) -> None:
-        """Send ``signal`` to everybody who subscribed to such signals; see `Bus.publish`.
+        """Send ``signal`` to everybody who subscribed to such signals.
+
+        What one publishes after the other arrives in that order. Whom it has to wait for, because
+        they have no room and want it so, it waits for when all the others have the signal. If it
+        is cancelled while it waits, those others keep the signal, and whoever still had no room
+        does not get it.
 
         Checkpoints: always.
 
@@ -162,9 +167,19 @@ class Runtime:
     def subscribe(
         self, *patterns: str, buffer: int = 1024, overflow: StreamOverflow = "drop_oldest"
     ) -> Subscription:
-        """A stream of what is published: ``with rt.subscribe("counter.*") as signals: ...``.
+        """A stream of the signals whose types fit one of these patterns, from ``with`` on.
 
-        See `Bus.subscribe`.
+        ``with rt.subscribe("counter.*") as signals: async for signal in signals: ...``
+
+        Args:
+          patterns: as for the routes of agents.
+          buffer: how many signals may wait to be read.
+          overflow: what happens to one more: the publisher waits (``"block"``), or a signal is
+            dropped: this one (``"drop_newest"``) or the one that waited longest
+            (``"drop_oldest"``).
+
+        Raises:
+          SpecError: an argument is not what it may be.
         """
         return cast("Bus", self.env.bus).subscribe(*patterns, buffer=buffer, overflow=overflow)
 
