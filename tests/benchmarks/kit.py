@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -63,7 +64,7 @@ def per_second(number: int, began: float) -> Figures:
 def percentile(samples: Sequence[float], percent: float) -> float:
     """The smallest sample that so many percent do not exceed."""
     ranked = sorted(samples)
-    return ranked[max(0, -(-len(ranked) * percent // 100).__trunc__() - 1)]
+    return ranked[max(0, ceil(len(ranked) * percent / 100) - 1)]
 
 
 class Countdown:

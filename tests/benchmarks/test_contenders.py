@@ -10,7 +10,6 @@ import pytest
 
 from tests.benchmarks.kit import (
     Countdown,
-    CrashError,
     Storm,
     WrongEndStateError,
     hot_and_cold,
@@ -108,7 +107,3 @@ def test_the_child_needs_little_more_than_the_standard_library() -> None:
             for value in vars(one).values()
         }
         assert {str(name).split(".")[0] for name in imported} <= own
-
-
-def test_crashes_are_no_errors_of_the_contenders() -> None:
-    assert not issubclass(CrashError, WrongEndStateError)
