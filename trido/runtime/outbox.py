@@ -32,9 +32,10 @@ class Item(Protocol):
 class Outbox:
     """What one agent has committed to do, and has not done yet."""
 
-    __slots__ = ("_lanes", "_size", "_when_empty")
+    __slots__ = ("_idle", "_lanes", "_size", "_when_empty")
 
-    def __init__(self) -> None:
+    def __init__(self, idle: Callable[[], None]) -> None:
+        self._idle = idle
         self._lanes: dict[Hashable, deque[Item]] = {}
         self._size = 0
         self._when_empty: Callable[[], None] | None = None
@@ -90,6 +91,7 @@ class Outbox:
                 item.give_up()
 
     def _tell(self) -> None:
+        self._idle()
         told, self._when_empty = self._when_empty, None
         if told is not None:
             told()

@@ -151,10 +151,13 @@ class AgentPlace(Generic[S]):
     def _register(self) -> None:
         if self.env.runtime is None:
             return
-        known = self.env.places.setdefault(self.id, self)
-        if known is not self:
+        known = self.env.places.get(self.id)
+        if known is self:
+            return
+        if known is not None:
             raise AlreadyRegistered(self.id)
-        if self._ended is not None and self.env.bus is not None and self.settings.subscribe:
+        self.env.places[self.id] = self
+        if self.env.bus is not None and self.settings.subscribe:
             self.env.bus.add(self, self.settings.subscribe)
 
     def _recover(self) -> None:
@@ -394,6 +397,7 @@ class AgentPlace(Generic[S]):
             turn.caller_gone()
         elif not self.mailbox.withdraw(call):
             self.requests.withdraw(call)
+        self.went_idle()
 
     # Subscriber -----------------------------------------------------------------------------
 
@@ -429,7 +433,7 @@ class AgentPlace(Generic[S]):
     def outbox(self) -> Outbox:
         """What is to be done, in lanes."""
         if self._outbox is None:
-            self._outbox = Outbox()
+            self._outbox = Outbox(self.went_idle)
         return self._outbox
 
     @property
@@ -564,6 +568,7 @@ class AgentPlace(Generic[S]):
         self._ended = kind
         for envelope in self.mailbox.close():
             self._fail_one(envelope, kind, None)
+        self.went_idle()
 
     def _end(self, ended: type[AgentError]) -> None:
         """There will be no next run, unless somebody asks for one."""

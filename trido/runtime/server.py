@@ -312,6 +312,7 @@ class AgentRun(Generic[S]):
         self._judge(turn, outcome)
         turn.over.set()
         self.place.wake()
+        self.place.went_idle()
 
     def _judge(self, turn: EffectfulTurn[S], outcome: Outcome[object]) -> None:
         """What a turn that awaited comes to: the first of these that fits."""
