@@ -16,7 +16,9 @@ import trio.testing
 from trio._core import _run
 
 import trido
+from trido.supervision import Supervisor
 from trido.supervision.alarms import Alarms
+from trido.supervision.bus import Bus
 from trido.supervision.decision import Machine
 from trido.supervision.messages import (
     Begin,
@@ -486,3 +488,16 @@ def test_a_result_that_comes_in_spite_of_sigterm_is_kept() -> None:
         return "done"
 
     assert trido.run(main) == "done"
+
+
+async def test_what_is_asked_of_a_supervisor_before_it_runs_waits_until_it_has_begun() -> None:
+    supervisor = Supervisor(trido.SupervisorSpec(id="late"), Bus(()))
+    spec = trido.ChildSpec(idle, id="a")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.start_place, "a", spec)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(supervisor.run)
+        await supervisor.settled.wait()
+        await supervisor["a"].wait_running()
+        supervisor.stop()
+    assert supervisor.take_error() is None

@@ -377,7 +377,8 @@ class SupervisorBase:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     self.nursery = nursery
-                    self.post(Begin(now=trio.current_time()))
+                    # Before whatever was asked of it already.
+                    self._inbox.appendleft(Begin(now=trio.current_time()))
                     await self._supervise()
         # A failure in here is a bug, ours or an operating system's: never lost, see `error`.
         except BaseException as exc:  # noqa: ASYNC103
