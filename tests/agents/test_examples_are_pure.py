@@ -49,7 +49,7 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 
 def values(shape: Any) -> st.SearchStrategy[Any]:
     """Whatever a shape accepts, all the way down."""
-    return VALUES.get(type(shape), lambda _: ANYTHING)(shape)
+    return VALUES[type(shape)](shape)
 
 
 VALUES: dict[type[shapes.Shape], Callable[[Any], st.SearchStrategy[Any]]] = {
@@ -63,6 +63,7 @@ VALUES: dict[type[shapes.Shape], Callable[[Any], st.SearchStrategy[Any]]] = {
     shapes.Table: lambda shape: st.dictionaries(
         values(shape.key), values(shape.value), max_size=4
     ).map(shape.make),
+    shapes.Anything: lambda _: ANYTHING,
     shapes.Float: lambda _: st.floats(allow_nan=False),
     shapes.Instance: lambda shape: PLAIN[shape.cls],
     shapes.Parsed: lambda shape: PLAIN[shape.cls],
@@ -97,11 +98,11 @@ def outcome(decide: Decide, state: Any, signal: trido.Signal, turn: trido.Turn) 
 
 
 def decides_the_same(decide: Decide, state: Any, signal: trido.Signal, turn: trido.Turn) -> None:
-    given = state, signal, turn
-    before = copy.deepcopy(given, {id(ref): ref for ref in REFS})
-    first = outcome(decide, *given)
-    assert given == before
-    assert outcome(decide, *given) == first
+    inputs = state, signal, turn
+    before = copy.deepcopy(inputs, {id(ref): ref for ref in REFS})
+    first = outcome(decide, *inputs)
+    assert inputs == before
+    assert outcome(decide, *inputs) == first
     assert outcome(decide, *before) == first  # it knows equal inputs, not these very objects
 
 
