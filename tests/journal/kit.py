@@ -1,0 +1,84 @@
+"""What the tests of journals share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import trio
+from outcome import Error, Outcome
+
+from trido.journal import Journal, MemoryJournal, SqliteJournal
+from trido.journal.memory import FILE
+from trido.journal.operations import Claim, Commit, Write
+from trido.journal.port import Store
+from trido.journal.rows import AgentKey, Recovery
+from trido.journal.session import Session
+from trido.journal.store import SqliteStore
+
+A = TypeVar("A")
+
+KINDS = ("memory", "sqlite")
+
+AGENT = AgentKey("a")
+DAY = 24 * 3600 * 1_000_000
+
+
+def make_journal(kind: str, directory: Path) -> Journal:
+    return MemoryJournal() if kind == "memory" else SqliteJournal(directory / "app.db")
+
+
+def opener(kind: str, directory: Path) -> Callable[[], Store]:
+    """Opens the same store each time."""
+    journal = MemoryJournal()
+    if kind == "memory":
+        return journal._store
+    return lambda: SqliteStore(str(directory / "app.db"), verify=0)
+
+
+def name_of(kind: str, directory: Path) -> str:
+    return FILE if kind == "memory" else str(directory / "app.db")
+
+
+def do(store: Store, write: Write[A], *, sync: bool = False) -> A:
+    """One write, for what comes of it."""
+    (result,) = store.write([write], sync=sync)
+    done: A = result.unwrap()
+    return done
+
+
+def refusal(result: Outcome[Any]) -> BaseException:
+    assert isinstance(result, Error)
+    return result.error
+
+
+def turn(run: Recovery, revision: int = 1, **fields: Any) -> Commit:
+    """A turn of a run: a full state, unless told otherwise."""
+    given: dict[str, Any] = {
+        "at": revision,
+        "input": b"input",
+        "state": {"value": b"%d" % revision},
+        "full": True,
+    }
+    return Commit(
+        agent=run.agent, epoch=run.epoch, revision=run.revision + revision, **{**given, **fields}
+    )
+
+
+def state(**fields: int) -> Mapping[str, bytes]:
+    return {name: b"%d" % value for name, value in fields.items()}
+
+
+def claim(agent: AgentKey = AGENT, **settings: Any) -> Claim:
+    return Claim(agent, "counter", **settings)
+
+
+@asynccontextmanager
+async def running(journal: Journal) -> AsyncGenerator[Session]:
+    """A session whose writer runs, until all is written."""
+    async with journal.open() as session, trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        yield session
+        session.close()

@@ -1,0 +1,62 @@
+"""What SQLite and the operating system say went wrong, in a journal's words."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from trido.journal.errors import Corrupt, JournalError, Unavailable
+
+RESTORE: Final = "it is left as it is: restore a backup, or move it away to start anew"
+
+_FAULTS: Final[dict[int, tuple[type[JournalError], str, str]]] = {
+    sqlite3.SQLITE_CORRUPT: (Corrupt, "it is damaged", RESTORE),
+    sqlite3.SQLITE_NOTADB: (Corrupt, "it is no journal, or is damaged", RESTORE),
+    sqlite3.SQLITE_CONSTRAINT: (Corrupt, "it contradicts itself", RESTORE),
+    sqlite3.SQLITE_FULL: (Unavailable, "the disk is full", "make room"),
+    sqlite3.SQLITE_READONLY: (
+        Unavailable,
+        "it cannot be written",
+        "let the process write the file and its directory",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        Unavailable,
+        "it cannot be opened",
+        "its directory must be there, and the process must be able to write there",
+    ),
+    sqlite3.SQLITE_IOERR: (Unavailable, "the disk failed", "see to the disk"),
+    sqlite3.SQLITE_BUSY: (Unavailable, "another program is writing to it", "end that program"),
+}
+
+_ELSE: Final = (Unavailable, "SQLite failed", "see what it says")
+
+
+FAULTS: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What is raised if something is wrong with a file."""
+
+
+def failure(file: str, error: Exception) -> JournalError:
+    """What is raised for one of `FAULTS`, which goes with it as its cause."""
+    kind, reason, remedy = _FAULTS.get(_code(error), _ELSE)
+    one = kind(file, f"{reason} ({error})", remedy)
+    one.__cause__ = error
+    return one
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, OSError):
+        return sqlite3.SQLITE_CANTOPEN
+    if isinstance(error, UnicodeDecodeError):  # from a message that quotes what is damaged
+        return sqlite3.SQLITE_CORRUPT
+    # The low byte is the kind of error, the rest says more about it.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether SQLite found its file damaged."""
+    return isinstance(failure("", error), Corrupt)
+
+
+def row_damaged(file: str, what: str) -> Corrupt:
+    """What is raised for a row that is not what was written."""
+    return Corrupt(file, f"{what} is damaged", RESTORE)

@@ -1,0 +1,200 @@
+"""Opening a journal's file: by one session at a time, and only if it is sound.
+
+Nothing is written before all that can be looked at was found good, and that is looked at through a
+connection that cannot write. Closing a connection that can write moves the log into the file, so
+one that found damage must not be the last to close.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from trido.journal.errors import Corrupt, Locked, TooNew, Unavailable
+from trido.journal.faults import FAULTS, RESTORE, failure
+from trido.journal.layout import APPLICATION, SCHEMA, VERSION
+
+BUSY: Final = 5.0
+"""Seconds to wait for another program that uses the file, such as a backup or SQLite's shell."""
+
+
+@contextmanager
+def faults_of(file: str) -> Generator[None]:
+    """Raise what SQLite and the operating system raise as a `JournalError`."""
+    try:
+        yield
+    except FAULTS as error:
+        raise failure(file, error) from error
+
+
+def connect(file: str, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
+    """A connection in which nothing begins or commits by itself."""
+    connection = sqlite3.connect(
+        f"{Path(file).absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY,
+        cached_statements=512,
+    )
+    # A text whose bytes were damaged is to be noticed by its seal.
+    connection.text_factory = _text
+    return connection
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
+
+
+def lock(file: str) -> sqlite3.Connection:
+    """Hold the journal until the connection is closed, or the process ends, however it ends.
+
+    A lock of SQLite's own on a file beside the journal: it works between processes and in one, is
+    not inherited, and leaves readers of the journal alone.
+
+    Raises:
+      Locked: somebody else holds it.
+    """
+    connection = connect(f"{file}-lock", "rwc")
+    try:
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        connection.close()
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        remedy = "close the session that has it, in this process or another"
+        raise Locked(file, "it is open already", remedy) from error
+    return connection
+
+
+def exists(file: str) -> bool:
+    """Whether there is something that can be a journal; False if there is nothing.
+
+    Raises:
+      Corrupt: there is what remains of one.
+      Unavailable: it is a directory.
+    """
+    path = Path(file)
+    if path.is_dir():
+        raise Unavailable(file, "it is a directory", "give the path of a file")
+    if not path.exists():
+        log = Path(f"{file}-wal")
+        if log.exists() and log.stat().st_size:
+            remedy = f"put the file back beside {log.name}, or move that away to start anew"
+            raise Corrupt(file, "its log is there, and the file is not", remedy)
+        return False
+    if not path.stat().st_size:
+        raise Corrupt(file, "it is empty, and a journal never is", RESTORE)
+    return True
+
+
+def create(file: str) -> None:
+    """Make a new journal. It appears whole: a crash leaves either a journal or none."""
+    new = Path(f"{file}-new")
+    for rest in (new, Path(f"{new}-journal"), Path(f"{new}-wal"), Path(f"{new}-shm")):
+        rest.unlink(missing_ok=True)
+    connection = connect(str(new), "rwc")
+    try:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    finally:
+        connection.close()
+    put_in_place(new, Path(file))
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Give a finished file its name, durably."""
+    new.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def reader(file: str, *, whole_up_to: float) -> sqlite3.Connection:
+    """A connection that cannot write, to a journal that was found sound.
+
+    A file of at most ``whole_up_to`` bytes is looked at whole, of a larger one the table of agents.
+
+    Raises:
+      Corrupt: it is no journal, or is damaged.
+      TooNew: its format is newer than this.
+    """
+    connection = connect(file, "ro")
+    try:
+        check_format(file, connection)
+        check_soundness(file, connection, whole=size(file) <= whole_up_to)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_format(file: str, connection: sqlite3.Connection) -> None:
+    """Raise `Corrupt` if it has not a journal's tables, `TooNew` if its format is a newer one."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        remedy = "give the path of a journal, or of a file that is not there yet"
+        raise Corrupt(file, "it is a SQLite file, but no journal", remedy)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        reason = f"its format is {version}, and this trido knows {VERSION}"
+        raise TooNew(file, reason, "open it with the trido that wrote it, or a newer one")
+    if _schema(connection) != _expected():
+        raise Corrupt(file, "its tables are damaged", RESTORE)
+
+
+def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    sql = "SELECT name, sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name"
+    return connection.execute(sql).fetchall()
+
+
+@cache
+def _expected() -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _schema(connection)
+
+
+def check_soundness(file: str, connection: sqlite3.Connection, *, whole: bool) -> None:
+    """Raise `Corrupt` unless pages, rows and indexes agree: of all tables, or of agents only."""
+    page = connection.execute("PRAGMA page_size").fetchone()[0]
+    if size(file) == Path(file).stat().st_size and size(file) % page:
+        # With a log, it may be that the log was being moved into it.
+        raise Corrupt(file, "it is cut off", RESTORE)
+    check = "PRAGMA integrity_check(1)" if whole else "PRAGMA integrity_check(agents)"
+    found = connection.execute(check).fetchone()[0]
+    if found != "ok":
+        raise Corrupt(file, f"it is damaged ({found})", RESTORE)
+
+
+def size(file: str) -> int:
+    """How many bytes it has, with its log."""
+    parts = (Path(file), Path(f"{file}-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())
+
+
+def writer(file: str) -> sqlite3.Connection:
+    """A connection that writes to a journal that is there."""
+    connection = connect(file, "rw")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.execute("PRAGMA cell_size_check = ON")  # notices damage earlier
+        connection.execute("PRAGMA secure_delete = OFF")
+        # If it cannot be written, that is told now.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("ROLLBACK")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

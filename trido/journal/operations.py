@@ -1,0 +1,233 @@
+"""What can be asked of a journal, as data: writes, each all or nothing, and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Generic, Literal, TypeAlias, TypeVar, final
+
+from attrs import field, frozen
+
+from trido.errors import SpecError
+from trido.journal import checks
+from trido.journal.rows import (
+    AgentKey,
+    Directed,
+    Entry,
+    Keep,
+    Kept,
+    Past,
+    Recovery,
+    Status,
+    Timer,
+    Wake,
+)
+
+A_co = TypeVar("A_co", covariant=True)
+
+Resolution: TypeAlias = Literal["done", "retry", "dead"]
+
+
+class Write(Generic[A_co]):
+    """Something to be written; what comes of it is an ``A``."""
+
+    __slots__ = ()
+
+
+class Query(Generic[A_co]):
+    """Something to be read; it gives an ``A``."""
+
+    __slots__ = ()
+
+
+# Writes -----------------------------------------------------------------------------------------
+
+
+@final
+@frozen
+class Claim(Write[Recovery]):
+    """Make the agent this run's own, and read all it begins with.
+
+    The agent's epoch is raised: what earlier runs still write is `Fenced`. A directive that such a
+    run started, without an outcome, is *unknown* from now on. An agent that is not known yet is
+    taken up, at revision 0.
+
+    Refused with `JournalError` if the agent is of another definition, and with `Corrupt` if what is
+    stored of it is damaged; then nothing changes.
+    """
+
+    agent: AgentKey
+    name: str
+    """Of its definition."""
+    keep: Keep = field(default=Keep(), kw_only=True)
+    known: int = field(default=256, kw_only=True)
+    """The inputs of how many turns are told in `Recovery.known`: no more than of the history."""
+
+    def __attrs_post_init__(self) -> None:
+        checks.text("Claim", "name", self.name)
+        checks.number("Claim", "known", self.known)
+
+
+@final
+@frozen(kw_only=True)
+class Commit(Write[Kept | None]):
+    """A turn: one conditional write.
+
+    If ``epoch`` is still the agent's, its revision is one less than ``revision``, and ``consumes``
+    was not consumed yet, then: the input is consumed, with its reply; the state is changed; the
+    directives are pending; timers are cancelled and set; the agent has this revision. None comes
+    of it. If the input was consumed before, nothing happens, and what is `Kept` of it comes of it.
+    Otherwise it is `Fenced`.
+
+    Raises:
+      SpecError: a field is not what it may be.
+    """
+
+    agent: AgentKey
+    epoch: int
+    revision: int
+    at: int
+    """When the turn was, by its own clock."""
+    input: bytes
+    """What was decided upon, so that it can be decided again."""
+    state: Mapping[str, bytes]
+    """The fields that are to change."""
+    full: bool = False
+    """Whether these are all fields. They must be at least every `FULL_EVERY` turns."""
+    consumes: str | None = None
+    """A key that names the input among all inputs of this agent; None: it is never sent again."""
+    reply: bytes | None = None
+    """What is kept with the consumed input."""
+    directives: tuple[Directed, ...] = ()
+    cancelled: tuple[str, ...] = ()
+    """The keys of timers that are no more."""
+    timers: tuple[Timer, ...] = ()
+    """Those to be set; each replaces the one of its key."""
+
+    def __attrs_post_init__(self) -> None:
+        checks.number(COMMIT, "epoch", self.epoch, least=1)
+        checks.number(COMMIT, "revision", self.revision, least=1)
+        checks.number(COMMIT, "at", self.at)
+        checks.data(COMMIT, "input", self.input)
+        checks.state(COMMIT, self.state)
+        if self.consumes is not None:
+            checks.text(COMMIT, "consumes", self.consumes)
+        if self.reply is not None:
+            checks.data(COMMIT, "reply", self.reply)
+        checks.all_of(COMMIT, "directives", self.directives, Directed)
+        checks.all_of(COMMIT, "timers", self.timers, Timer)
+        checks.all_of(COMMIT, "cancelled", self.cancelled, str)
+
+
+COMMIT: Final = "Commit"
+
+
+@final
+@frozen
+class Mark(Write[None]):
+    """What became of a directive.
+
+    ``pending`` and ``started`` count one attempt more, before it is made. Marking a directive that
+    is over, or was never there, changes nothing: a mark can be sent again.
+
+    Refused with `Fenced` if ``epoch`` is no longer the agent's.
+
+    Raises:
+      SpecError: a field is not what it may be.
+    """
+
+    agent: AgentKey
+    epoch: int
+    revision: int
+    index: int
+    status: Status
+    note: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if self.status not in MARKS:
+            raise SpecError("status", self.status, f"one of {', '.join(MARKS)}", of="Mark")
+        checks.text("Mark", "note", self.note, least=0)
+
+
+MARKS: Final = ("pending", "started", "done", "failed", "dead", "unknown")
+
+
+@final
+@frozen
+class Resolve(Write[None]):
+    """Settle a directive that is unknown or dead: an operator's decision, so no epoch is asked for.
+
+    ``retry`` makes it pending again, with no attempts counted.
+
+    Refused with `JournalError` if no such directive is unknown or dead; then nothing changes.
+
+    Raises:
+      SpecError: ``to`` is none of these.
+    """
+
+    agent: AgentKey
+    revision: int
+    index: int
+    to: Resolution
+
+    def __attrs_post_init__(self) -> None:
+        if self.to not in RESOLUTIONS:
+            raise SpecError("to", self.to, f"one of {', '.join(RESOLUTIONS)}", of="Resolve")
+
+
+RESOLUTIONS: Final[dict[str, Status]] = {"done": "done", "retry": "pending", "dead": "dead"}
+
+
+# Queries ----------------------------------------------------------------------------------------
+
+
+@final
+@frozen
+class Find(Query[Kept | None]):
+    """What is kept of the input that this key names; None if it was not consumed."""
+
+    agent: AgentKey
+    consumes: str
+
+
+@final
+@frozen
+class History(Query[tuple[Past, ...]]):
+    """The committed turns of an agent, the oldest first, as far back as they are kept.
+
+    ``since`` leaves out those up to that revision; ``limit`` keeps the newest so many.
+    """
+
+    agent: AgentKey
+    since: int = 0
+    limit: int = 1_000
+
+
+@final
+@frozen
+class StateAt(Query[Mapping[str, bytes] | None]):
+    """All fields of an agent as they were at a revision; None if that is not kept."""
+
+    agent: AgentKey
+    revision: int
+
+
+@final
+@frozen
+class Waking(Query[tuple[Wake, ...]]):
+    """The agents with directives to be carried out, or a timer that is due by ``until``.
+
+    At most ``limit`` of them, those after ``after``, in the order of partition and id.
+    """
+
+    until: int
+    after: AgentKey | None = None
+    limit: int = 1_000
+
+
+@final
+@frozen
+class Letters(Query[tuple[Entry, ...]]):
+    """The directives that are dead or unknown: of one agent, or of all."""
+
+    agent: AgentKey | None = None
+    limit: int = 1_000

@@ -1,0 +1,207 @@
+# ruff: noqa: S608  # statements are put together from constants of this room only
+"""Writing a journal's file: the rows of one transaction, gathered and then written table by table.
+
+One statement writes many rows. Each statement that SQLite carries out lets go of Python's lock and
+has to get it back from an event loop that is busy; with one for each row, a batch would wait for
+the loop hundreds of times.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from itertools import chain
+from typing import Any, Final, TypeAlias, final
+
+from trido.journal import layout, rules
+from trido.journal.operations import Commit, Mark
+from trido.journal.reading import AGENT, INBOX, OUTBOX, TIMER, TURN, Known
+from trido.journal.rows import AgentKey, Directed, Keep, Status
+
+Row: TypeAlias = tuple[Any, ...]
+
+ROWS: Final = 128
+"""How many rows one statement writes at most."""
+
+
+def _insert(table: str, columns: str) -> tuple[str, int]:
+    return f"INSERT INTO {table} ({columns})", columns.count(",") + 1
+
+
+TURNS: Final = _insert("turns", TURN)
+INPUTS: Final = _insert("inbox", INBOX)
+DIRECTIVES: Final = _insert("outbox", OUTBOX)
+TIMERS: Final = _insert("timers", TIMER)
+AGENTS: Final = _insert("agents", AGENT)
+
+_CHANGING: Final = [one for one in AGENT.split(", ") if one not in {"agent", "partition", "id"}]
+RENEW_AGENT: Final = "ON CONFLICT (agent) DO UPDATE SET " + ", ".join(
+    f"{column} = excluded.{column}" for column in _CHANGING
+)
+RENEW_TIMER: Final = (
+    "ON CONFLICT (agent, key) DO UPDATE"
+    " SET due = excluded.due, data = excluded.data, seal = excluded.seal"
+)
+MARK: Final = (
+    "UPDATE outbox SET (status, attempts, note, seal) = (column2, column3, column4, column5) FROM ("
+)
+MARKED: Final = ") WHERE directive = column1"
+CANCEL: Final = "DELETE FROM timers WHERE (agent, key) IN ("
+
+
+def execute_many(
+    connection: sqlite3.Connection, before: str, columns: int, rows: list[Row], after: str = ""
+) -> int:
+    """Carry a statement out for all rows, as few times as its sizes allow. Returns rows changed."""
+    at = changed = 0
+    while at < len(rows):
+        # By powers of two, so there are few statements to prepare.
+        some = min(1 << (len(rows) - at).bit_length() - 1, ROWS)
+        values = tuple(chain.from_iterable(rows[at : at + some]))
+        statement = layout.many(before, columns, some, after)
+        changed += connection.execute(statement, values).rowcount
+        at += some
+    return changed
+
+
+@final
+class Sheet:
+    """The rows of one transaction, and the numbers of those to come."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._agent = self._next("agents", "agent")
+        self._turn = self._next("turns", "turn")
+        self._directive = self._next("outbox", "directive")
+        self._agents: dict[int, Known] = {}
+        self._turns: list[Row] = []
+        self._inputs: list[Row] = []
+        self._directives: list[Row] = []
+        self._marks: dict[int, Row] = {}
+        self._timers: dict[tuple[int, str], Row | None] = {}
+
+    def _next(self, table: str, column: str) -> int:
+        found = self._connection.execute(f"SELECT max({column}) FROM {table}").fetchone()[0]
+        return (found or 0) + 1
+
+    def new_agent(self, agent: AgentKey, name: str) -> Known:
+        """An agent that was not known."""
+        known = Known(self._agent, rules.Head(agent, name))
+        self._agent += 1
+        return known
+
+    def claim(self, known: Known, keep: Keep) -> None:
+        """The agent has a new run."""
+        known.head.keep = keep
+        for _, slot in rules.claimed(known.head):
+            self._status(slot, "")
+        self._agents[known.number] = known
+
+    def turn(self, known: Known, commit: Commit) -> None:
+        """The agent has made a turn."""
+        rules.committed(known.head, commit)
+        place, before = self._turn, known.last
+        self._turn, known.last = place + 1, place
+        row = (
+            place,
+            known.number,
+            commit.revision,
+            before,
+            int(commit.full),
+            commit.at,
+            self._directive,
+            len(commit.directives),
+            commit.input,
+            layout.pack(commit.state),
+        )
+        self._turns.append((*row, layout.seal_turn(*row)))
+        if commit.consumes is not None:
+            self._input(place, known, commit, commit.consumes)
+        for at, directed in enumerate(commit.directives):
+            self._committed(known, commit.revision, at, directed)
+        self._set_timers(known.number, commit)
+        self._agents[known.number] = known
+
+    def _input(self, place: int, known: Known, commit: Commit, key: str) -> None:
+        nth = known.head.consumed
+        row = (place, known.number, commit.revision, nth, commit.at, key, commit.reply)
+        self._inputs.append((*row, layout.seal_input(*row)))
+
+    def _committed(self, known: Known, revision: int, index: int, directed: Directed) -> None:
+        place = self._directive
+        self._directive += 1
+        row = (place, known.number, revision, index, directed.name, directed.data)
+        base = layout.seal_directive(*row)
+        rest = ("pending", directed.attempts, "")
+        self._directives.append((*row, *rest, layout.seal_status(base, *rest)))
+        slot = rules.Slot("pending", directed.attempts, (place, base))
+        known.head.open[revision, index] = slot
+
+    def _set_timers(self, agent: int, commit: Commit) -> None:
+        for key in commit.cancelled:
+            self._timers[agent, key] = None
+        for one in commit.timers:
+            row = (agent, one.key, one.due, one.data)
+            self._timers[agent, one.key] = (*row, layout.seal_timer(*row))
+
+    def mark(self, known: Known, slot: rules.Slot, mark: Mark) -> None:
+        """Something became of a directive."""
+        rules.move(known.head, (mark.revision, mark.index), slot, mark.status)
+        self._status(slot, mark.note)
+        self._agents[known.number] = known
+
+    def resolve(self, known: Known, row: Row, status: Status) -> None:
+        """A directive that was unknown or dead was settled."""
+        slot = rules.Slot(status, row[7], (row[0], layout.seal_directive(*row[:6])))
+        if status in rules.OPEN:
+            slot.attempts = 0
+            known.head.open[row[2], row[3]] = slot
+        self._status(slot, row[8])
+        self._agents[known.number] = known
+
+    def _status(self, slot: rules.Slot, note: str) -> None:
+        place, base = slot.row
+        rest = slot.status, slot.attempts, note
+        self._marks[place] = (place, *rest, layout.seal_status(base, *rest))
+
+    # Writing --------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write all rows, and begin a new sheet."""
+        self._put(AGENTS, [_row_of(one) for one in self._agents.values()], RENEW_AGENT)
+        self._put(TURNS, self._turns)
+        self._put(INPUTS, self._inputs)
+        self._put(DIRECTIVES, self._directives)
+        self._put((MARK, 5), list(self._marks.values()), MARKED)
+        self._put(TIMERS, [row for row in self._timers.values() if row], RENEW_TIMER)
+        cancelled = [key for key, row in self._timers.items() if not row]
+        execute_many(self._connection, CANCEL, 2, list(cancelled), ")")
+        for rows in (self._agents, self._turns, self._inputs, self._directives):
+            rows.clear()
+        self._marks.clear()
+        self._timers.clear()
+
+    def _put(self, statement: tuple[str, int], rows: list[Row], after: str = "") -> None:
+        execute_many(self._connection, *statement, rows, after)
+
+
+def _row_of(known: Known) -> Row:
+    head = known.head
+    row = (
+        known.number,
+        head.agent.partition,
+        head.agent.id,
+        head.name,
+        head.epoch,
+        head.revision,
+        head.full,
+        known.last,
+        head.at,
+        head.consumed,
+        len(head.open),
+        len(head.timers),
+        head.due,
+        head.keep.history,
+        head.keep.dedupe,
+        head.keep.dedupe_for,
+    )
+    return (*row, layout.seal_agent(*row))

@@ -1,0 +1,129 @@
+"""A journal in a file of its own, by SQLite."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, Final, TypeVar, final
+
+import trio
+
+from trido.errors import SpecError
+from trido.journal import upkeep
+from trido.journal.session import InOneThread, Session, open_session
+from trido.journal.store import SqliteStore
+from trido.journal.upkeep import Inspection, Progress
+
+A = TypeVar("A")
+
+VERIFIED: Final = 64 * 2**20
+"""64 MiB: a file of this size is read in a fraction of a second."""
+
+
+@final
+class SqliteJournal:
+    """A journal in a file, for one process at a time.
+
+    What was written with ``sync`` survives a crash of the machine, the rest a crash of the process.
+    The file is made when it is opened and is not there. Beside it are its log (``-wal``, ``-shm``)
+    while it is open, and its lock (``-lock``); all belong together.
+
+    Args:
+      path: the file. It must not be on a network file system.
+      verify: how many bytes a file may have to be read whole, and checked, whenever it is opened.
+        Of a larger one only the table of agents is; what is damaged elsewhere is noticed when it is
+        read. ``math.inf`` checks always.
+
+    Raises:
+      SpecError: an argument is not what it may be.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, verify: float = VERIFIED) -> None:
+        given: Any = path
+        file = os.fspath(given) if isinstance(given, str | os.PathLike) else given
+        if not isinstance(file, str) or not file or "\0" in file or file == ":memory:":
+            allowed = "the path of a file (in memory: trido.MemoryJournal())"
+            raise SpecError("path", path, allowed, of="SqliteJournal")
+        size: Any = verify
+        if isinstance(size, bool) or not isinstance(size, int | float) or not size >= 0:
+            raise SpecError("verify", verify, "a number of bytes", of="SqliteJournal")
+        self.path: str = os.path.realpath(file)
+        """Where it is. Two names of one file are one journal."""
+        self._verify = verify
+
+    def __repr__(self) -> str:
+        return f"<trido.SqliteJournal {self.path!r}>"
+
+    def open(self) -> AbstractAsyncContextManager[Session]:
+        """Open it: ``async with journal.open() as session``.
+
+        It is closed when the block is left, also if a write is still waited for: that one then
+        raises `Unavailable`.
+
+        Raises:
+          Locked: a session has it, in this process or another.
+          Corrupt: it is damaged, or is no journal. It is left as it is.
+          TooNew: its format is newer than this version of trido.
+          Unavailable: it cannot be opened: the reason says why.
+        """
+        make = partial(SqliteStore, self.path, verify=self._verify)
+        return open_session(make, InOneThread(), InOneThread())
+
+    async def check(self, *, progress: Progress | None = None) -> tuple[str, ...]:
+        """Look at all that is in it. Returns what is damaged, in words; nothing if it is sound.
+
+        Works beside an open session, of this process or another. ``progress(done, of)`` is told of
+        the rows that were looked at.
+
+        Checkpoints: always, and stops soon if cancelled.
+
+        Raises:
+          JournalError: it cannot be looked at; as `open`.
+        """
+        return await self._work(upkeep.check, progress)
+
+    async def inspect(self) -> Inspection:
+        """Count what is in it. Works beside an open session.
+
+        Checkpoints: always.
+
+        Raises:
+          JournalError: it cannot be looked at; as `open`.
+        """
+        return await self._work(upkeep.inspect, None)
+
+    async def backup(self, to: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
+        """Copy it, as it is at this moment, to a path where nothing is yet.
+
+        Works beside an open session. The copy appears once it is whole and was found sound.
+        ``progress(done, of)`` is told of the pages that were copied.
+
+        Checkpoints: always, and stops soon if cancelled; then there is no copy.
+
+        Raises:
+          JournalError: something is at ``to`` already, or it could not be copied.
+        """
+        await self._work(partial(upkeep.backup, to=os.fspath(to)), progress)
+
+    async def compact(self, *, progress: Progress | None = None) -> tuple[int, int]:
+        """Forget all that is not kept any longer, and make the file as small as it can be.
+
+        Returns its size in bytes, before and after. ``progress(done, of)`` is told of the steps.
+
+        Checkpoints: always. A step that has begun is carried through.
+
+        Raises:
+          Locked: a session has it.
+          JournalError: it cannot be opened; as `open`.
+        """
+        return await self._work(partial(upkeep.compact, verify=self._verify), progress)
+
+    async def _work(self, fn: Callable[[str, Progress], A], progress: Progress | None) -> A:
+        def tell(done: int, of: int) -> None:
+            trio.from_thread.check_cancelled()
+            if progress:
+                trio.from_thread.run_sync(progress, done, of)
+
+        return await trio.to_thread.run_sync(fn, self.path, tell)
