@@ -47,12 +47,12 @@ class Query(Generic[A_co]):
 class Claim(Write[Recovery]):
     """Make the agent this run's own, and read all it begins with.
 
-    The agent's epoch is raised: what earlier runs still write is `Fenced`. A directive that such a
-    run started, without an outcome, is *unknown* from now on. An agent that is not known yet is
+    The agent's epoch is raised: what earlier runs still write is ``Fenced``. A directive that such
+    a run started, without an outcome, is *unknown* from now on. An agent that is not known yet is
     taken up, at revision 0.
 
-    Refused with `JournalError` if the agent is of another definition, and with `Corrupt` if what is
-    stored of it is damaged; then nothing changes.
+    Refused with ``JournalError`` if the agent is of another definition, and with ``Corrupt`` if
+    what is stored of it is damaged; then nothing changes.
     """
 
     agent: AgentKey
@@ -60,7 +60,7 @@ class Claim(Write[Recovery]):
     """Of its definition."""
     keep: Keep = field(default=Keep(), kw_only=True)
     known: int = field(default=256, kw_only=True)
-    """The inputs of how many turns are told in `Recovery.known`: no more than of the history."""
+    """The inputs of how many turns are told in ``Recovery.known``: no more than of the history."""
 
     def __attrs_post_init__(self) -> None:
         checks.text("Claim", "name", self.name)
@@ -75,8 +75,8 @@ class Commit(Write[Kept | None]):
     If ``epoch`` is still the agent's, its revision is one less than ``revision``, and ``consumes``
     was not consumed yet, then: the input is consumed, with its reply; the state is changed; the
     directives are pending; timers are cancelled and set; the agent has this revision. None comes
-    of it. If the input was consumed before, nothing happens, and what is `Kept` of it comes of it.
-    Otherwise it is `Fenced`.
+    of it. If the input was consumed before, whatever the epoch, nothing happens, and what comes of
+    it is what was ``Kept``. Otherwise it is ``Fenced``.
 
     Raises:
       SpecError: a field is not what it may be.
@@ -92,7 +92,7 @@ class Commit(Write[Kept | None]):
     state: Mapping[str, bytes]
     """The fields that are to change."""
     full: bool = False
-    """Whether these are all fields. They must be at least every `FULL_EVERY` turns."""
+    """Whether these are all fields. They must be at least every ``FULL_EVERY`` turns."""
     consumes: str | None = None
     """A key that names the input among all inputs of this agent; None: it is never sent again."""
     reply: bytes | None = None
@@ -129,7 +129,7 @@ class Mark(Write[None]):
     ``pending`` and ``started`` count one attempt more, before it is made. Marking a directive that
     is over, or was never there, changes nothing: a mark can be sent again.
 
-    Refused with `Fenced` if ``epoch`` is no longer the agent's.
+    Refused with ``Fenced`` if ``epoch`` is no longer the agent's.
 
     Raises:
       SpecError: a field is not what it may be.
@@ -158,7 +158,7 @@ class Resolve(Write[None]):
 
     ``retry`` makes it pending again, with no attempts counted.
 
-    Refused with `JournalError` if no such directive is unknown or dead; then nothing changes.
+    Refused with ``JournalError`` if no such directive is unknown or dead; then nothing changes.
 
     Raises:
       SpecError: ``to`` is none of these.

@@ -186,4 +186,4 @@ class Recovery:
     """The earliest first."""
     known: Mapping[str, Kept]
     """The inputs that the newest turns consumed, by their keys, the newest first. Older ones are
-    known too: ask with `Find`, or let the commit find out."""
+    known too: ask with ``Find``, or let the commit find out."""

@@ -71,10 +71,11 @@ class Ticket:
     def __init__(
         self, write: Write[Any], then: Callable[[Outcome[Any]], object], lock: Lock, *, sync: bool
     ) -> None:
-        self.write = write
-        self.then = then
-        self.sync = sync
-        self.taken = self.withdrawn = False
+        self.write: Write[Any] = write
+        self.then: Callable[[Outcome[Any]], object] = then
+        self.sync: bool = sync
+        self.taken: bool = False
+        self.withdrawn: bool = False
         self._lock = lock
 
     def withdraw(self) -> bool:
@@ -108,8 +109,8 @@ class Session:
         """Carry out what is sent, until `close`: then the rest, and return.
 
         If this is cancelled, the batch in hand is carried out and answered. All else that waits, or
-        is sent later, raises `Unavailable`, and did not happen. So it is if a callback raises: that
-        leaves this, once the others of its batch were told.
+        is sent later, raises ``Unavailable``, and did not happen. So it is if a callback raises:
+        that leaves this, once the others of its batch were told.
 
         Checkpoints: always.
 
@@ -129,7 +130,7 @@ class Session:
             self._give_up()
 
     def close(self) -> None:
-        """Take no more: what is sent from now on raises `Unavailable`. `run` ends with the rest."""
+        """Take no more: what is sent later raises ``Unavailable``. `run` ends with the rest."""
         self._closed = True
         self._more.set()
 
@@ -158,8 +159,8 @@ class Session:
     async def write(self, write: Write[A], *, sync: bool = True) -> A:
         """Send a write, and return what comes of it, once it is as durable as ``sync`` says.
 
-        `Cancelled` means that it did not happen. If the caller is cancelled when the write is being
-        carried out already, this waits, and returns or raises what came of it.
+        ``Cancelled`` means that it did not happen. If the caller is cancelled when the write is
+        being carried out already, this waits, and returns or raises what came of it.
 
         Checkpoints: always.
 
@@ -200,7 +201,7 @@ class Session:
         """Within this block, have ``callback(agent, due)`` called when an agent gets work.
 
         ``due`` is when: None for now, for a directive; else the time of a timer. It is called in
-        Trio's thread, and must not raise. These are hints: `Waking` tells the truth.
+        Trio's thread, and must not raise. These are hints: ``Waking`` tells the truth.
         """
         self._watchers.append(callback)
         try:
