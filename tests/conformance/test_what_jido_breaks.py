@@ -362,7 +362,7 @@ async def test_a_step_that_fails_keeps_the_rest_from_running() -> None:
 
 
 @played
-async def test_a_failed_action_runs_once() -> None:
+async def test_an_action_that_failed_does_not_run_twice() -> None:
     """Jido: it is tried again, though nobody asked for that."""
     tried: list[None] = []
 
