@@ -40,7 +40,7 @@ def agent(name: str = "log", **settings: Any) -> trido.Agent[Log]:
         raise trido.Reject(data)
 
     @made.on("do")
-    def do(state: Log, data: tuple[trido.Directive, ...]) -> trido.Decision[Log]:
+    def do(state: Log, data: tuple[Any, ...]) -> trido.Decision[Log]:
         return evolve(state, seen=(*state.seen, "do")), data
 
     return made
@@ -50,7 +50,7 @@ def note(text: str) -> trido.Signal:
     return trido.Signal("note", text)
 
 
-def do(*directives: trido.Directive) -> trido.Signal:
+def do(*directives: Any) -> trido.Signal:
     return trido.Signal("do", directives)
 
 
@@ -60,4 +60,6 @@ def boom(error: BaseException | None = None) -> trido.Signal:
 
 def reasons(ref: trido.AgentRef[Any]) -> list[tuple[Any, type]]:
     """The dead letters: what each said, and why it is one."""
-    return [(letter.signal.data, type(letter.reason)) for letter in ref.dead_letters]
+    return [
+        (getattr(letter.signal, "data", None), type(letter.reason)) for letter in ref.dead_letters
+    ]

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
 import trio
-from attrs import frozen
+from outcome import Error
+from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Address, Emit, Signal
 from trido.agents.directive import PARENT, Directive, Via
@@ -24,7 +25,7 @@ from trido.runtime.errors import AgentStopped, NoSuchAgent, OutcomeUnknown
 from trido.runtime.executors import Delivery, Executor
 from trido.runtime.family import FamilyDirective, FamilyErrand
 from trido.runtime.ids import new_id
-from trido.runtime.monitors import AgentWatcher, down, exits
+from trido.runtime.monitors import down, exits
 from trido.runtime.ref import AgentRef
 
 if TYPE_CHECKING:
@@ -35,14 +36,27 @@ Place: TypeAlias = "AgentPlace[Any]"
 
 
 @final
-@frozen
 class Origin:
-    """Which directive of which turn it is."""
+    """The turn that committed a directive."""
 
-    cause: Signal
-    """The signal whose turn committed it."""
-    revision: int
-    index: int
+    __slots__ = ("_cause", "_is_stamped")
+
+    def __init__(self, cause: Signal) -> None:
+        self._cause = cause
+        self._is_stamped = False
+
+    @property
+    def can_be_traced(self) -> bool:
+        """Whether the signal whose turn it was says where it came from."""
+        return self._is_stamped or self._cause.id is not None or bool(self._cause.attributes)
+
+    def cause(self, place: Place) -> Signal:
+        """The signal whose turn it was: one id for all who look."""
+        if not self._is_stamped:
+            self._is_stamped = True
+            now = place.env.now()
+            self._cause = stamped(self._cause, id=new_id(), source=place.id, time=now)
+        return self._cause
 
 
 def carry_out(place: Place, directive: Directive, origin: Origin) -> None:
@@ -52,7 +66,7 @@ def carry_out(place: Place, directive: Directive, origin: Origin) -> None:
         how(place, directive, origin)
     else:
         executor = place.env.executors[type(directive)]
-        place.outbox.put(executor, Errand(place, executor, directive, directive, origin))
+        _send_out(place, executor, directive, directive, origin)
 
 
 # Signals ------------------------------------------------------------------------------------------
@@ -93,25 +107,25 @@ class Emitted(Envelope):
         if self._waits:
             self._waits = False
             self._receiver.mailbox.withdraw(self)
-        self._sender.bury(self.signal, AgentStopped(self._sender.id), to=self._receiver.id)
+        self._sender.bury(self.signal, AgentStopped(self._sender.id), to=self._receiver.ref)
 
 
 def _emit(place: Place, emit: Emit, origin: Origin) -> None:
-    signal = _inheriting(place, emit.signal, origin)
     to = emit.to
+    if isinstance(to, Via):
+        outgoing = _stamped(place, emit.signal, origin)
+        _send_out(place, place.env.dispatch[to.name], emit, outgoing, origin)
+        return
+    signal = _inheriting(place, emit.signal, origin)
     if isinstance(to, AgentRef):
         _send(place, to.place, signal)
     elif to is None:
-        _publish(place, signal, origin)
-    elif isinstance(to, Via):
-        executor = place.env.dispatch[to.name]
-        outgoing = _stamped(place, signal, origin)
-        place.outbox.put(executor, Errand(place, executor, emit, outgoing, origin))
+        _publish(place, signal)
     else:
         id = to.id if isinstance(to, Address) else to
         receiver = place.parent if id == PARENT else place.env.places.get(id)
         if receiver is None:
-            place.bury(signal, NoSuchAgent(id), to=id)
+            place.bury(signal, NoSuchAgent(id), to=to)
         else:
             _send(place, receiver, signal)
 
@@ -122,16 +136,12 @@ def _send(sender: Place, receiver: Place, signal: Signal) -> None:
 
 def _inheriting(place: Place, signal: Signal, origin: Origin) -> Signal:
     """Who follows a trace sees where it leads; nobody else pays for it."""
-    cause = origin.cause
-    if cause.id is None and not cause.attributes:
-        return signal
-    return _stamped(place, signal, origin)
+    return _stamped(place, signal, origin) if origin.can_be_traced else signal
 
 
 def _stamped(place: Place, signal: Signal, origin: Origin) -> Signal:
-    now = place.env.now()
-    cause = stamped(origin.cause, id=new_id(), source=place.id, time=now)
-    return stamped(caused_by(signal, cause), id=new_id(), source=place.id, time=now)
+    caused = caused_by(signal, origin.cause(place))
+    return stamped(caused, id=new_id(), source=place.id, time=place.env.now())
 
 
 _BUS: Final = "bus"
@@ -162,11 +172,15 @@ class Publishing:
         """Its publisher has ended."""
         if self._publication is not None:
             self._publication.withdraw()
-        place = self._place
-        place.bury(self._signal, AgentStopped(place.id), to=place.id)
+        place, signal = self._place, self._signal
+
+        def again(other: Place) -> None:
+            _publish(other, signal)
+
+        place.bury_directive(Emit(signal), AgentStopped(place.id), again)
 
 
-def _publish(place: Place, signal: Signal, origin: Origin) -> None:
+def _publish(place: Place, signal: Signal) -> None:
     if place.env.bus is not None:  # without a runtime nobody has subscribed
         place.outbox.put(_BUS, Publishing(place, signal))
 
@@ -181,42 +195,69 @@ class Errand:
     The task belongs to the agent's place: a crash of the agent does not interrupt it.
     """
 
-    __slots__ = ("_delivery", "_directive", "_executor", "_place", "_scope", "_what")
+    __slots__ = ("_delivery", "_directive", "_executor", "_gone", "_place", "_scope", "_what")
 
     def __init__(
-        self, place: Place, executor: Executor, directive: Directive, what: object, origin: Origin
+        self,
+        place: Place,
+        executor: Executor,
+        directive: Directive,
+        what: object,
+        delivery: Delivery,
     ) -> None:
         self._place = place
         self._executor = executor
         self._directive = directive
         self._what = what
-        self._delivery = Delivery(
-            id=f"{place.id}/{origin.revision}.{origin.index}", agent=place.id, signal=origin.cause
-        )
+        self._delivery = delivery
         self._scope: trio.CancelScope | None = None
+        self._gone: trio.Event | None = None
 
     def begin(self) -> bool:
         """Call the executor."""
-        self._scope = trio.CancelScope(shield=True)
+        self._scope = trio.CancelScope()
         self._place.spawn(self._carry_out, self._scope)
         return False
 
+    @enable_ki_protection
     async def _carry_out(self, scope: trio.CancelScope) -> None:
-        error = await contained(scope, self._executor.carry_out, self._what, self._delivery)
-        if scope.cancel_called:
-            return  # it was given up
-        if error is not None:
-            self._place.directive_failed(self._directive, error)
-        self._place.outbox.done(self._executor)
+        try:
+            outcome = await contained(scope, self._executor.carry_out, self._what, self._delivery)
+        finally:
+            if self._gone is not None:
+                self._gone.set()
+        if isinstance(outcome, Error):
+            self._place.directive_failed(self._directive, outcome.error)
+        if self._gone is None:
+            self._place.outbox.done(self._executor)
+            return
+        if outcome is None:
+            self._bury(OutcomeUnknown(self._place.id))
+        self._place.errand_gone(self._gone)
 
     def give_up(self) -> None:
         """Its agent has ended."""
-        place = self._place
         if self._scope is None:
-            place.bury_directive(self._directive, AgentStopped(place.id))
+            self._bury(AgentStopped(self._place.id))
         else:
-            place.cancel_errand(self._scope)
-            place.bury_directive(self._directive, OutcomeUnknown(place.id))
+            self._gone = trio.Event()
+            self._place.end_errand(self._scope, self._gone)
+
+    def _bury(self, reason: AgentError) -> None:
+        executor, directive = self._executor, self._directive
+        what, delivery = self._what, self._delivery
+
+        def again(place: Place) -> None:
+            place.outbox.put(executor, Errand(place, executor, directive, what, delivery))
+
+        self._place.bury_directive(directive, reason, again)
+
+
+def _send_out(
+    place: Place, executor: Executor, directive: Directive, what: object, origin: Origin
+) -> None:
+    delivery = Delivery(id=new_id(), agent=place.id, signal=origin.cause(place))
+    place.outbox.put(executor, Errand(place, executor, directive, what, delivery))
 
 
 # Everything else ----------------------------------------------------------------------------------
@@ -231,22 +272,11 @@ def _family(place: Place, directive: FamilyDirective, origin: Origin) -> None:
 
 
 def _monitor(place: Place, directive: Monitor, origin: Origin) -> None:
-    watcher = AgentWatcher(place)
-    other = _other(place, directive.ref)
-    if other is None:
-        watcher.tell(down(directive.ref.id, 0, None))
-    else:
-        place.watching[other] = watcher
-        other.monitors.add(watcher)
+    place.watching.monitor(directive.ref, _other(place, directive.ref))
 
 
 def _demonitor(place: Place, directive: Demonitor, origin: Origin) -> None:
-    other = _other(place, directive.ref)
-    watcher = None if other is None else place.watching.pop(other, None)
-    if other is not None and watcher is not None:
-        other.monitors.discard(watcher)
-        if directive.flush:
-            watcher.flush()
+    place.watching.demonitor(directive.ref, flush=directive.flush)
 
 
 def _link(place: Place, directive: Link, origin: Origin) -> None:

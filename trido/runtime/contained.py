@@ -2,33 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import trio
+from outcome import Error, Outcome, acapture
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from trido.runtime.ends import without_cancelled
+from trido.runtime.ends import end_of, without_cancelled
+
+T = TypeVar("T")
 
 
 @enable_ki_protection
 async def contained(
-    scope: trio.CancelScope, fn: Callable[..., Awaitable[object]], *args: Any
-) -> BaseException | None:
-    """Run ``fn(*args)`` in ``scope``; what it raised, but for the cancellation of that scope."""
+    scope: trio.CancelScope, fn: Callable[..., Awaitable[T]], *args: Any
+) -> Outcome[T] | None:
+    """Run ``fn(*args)`` in ``scope``: what it returned or raised; None if that was cancelled.
+
+    What it returned counts, though it was cancelled. Raises nothing but Cancelled, if that comes
+    from further out.
+    """
+    found: list[Outcome[T]] = []
     try:
         with scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_unprotected, fn, *args)
-    # The outcome, for the caller to judge: nothing is swallowed but our own cancellation.
+                nursery.start_soon(_call, found, fn, args)
+    # What it left behind, for the caller to judge too: nothing is swallowed but what was asked for.
     except BaseException as error:  # noqa: ASYNC103
-        left = without_cancelled(error) if scope.cancel_called else error
-        if isinstance(left, BaseExceptionGroup) and len(left.exceptions) == 1:
-            return left.exceptions[0]
-        return left
-    return None
+        found.append(Error(_unwrapped(error)))
+    outside = trio.current_effective_deadline() < trio.current_time()
+    errors = list(_errors(found, asked=scope.cancel_called or outside))
+    if errors:
+        return Error(_joined(errors))
+    first = found[0]
+    if isinstance(first, Error) and not scope.cancel_called:
+        raise first.error
+    return None if isinstance(first, Error) else first
+
+
+def failure_of(error: BaseException) -> BaseException:
+    """What user code failed by: a Cancelled that nobody asked for is a `LeakedCancelled`.
+
+    If it is no `Exception` then, it is the end of everything.
+    """
+    if isinstance(error, Exception):
+        return error
+    return end_of(error).reason or error
+
+
+def _errors(found: Iterable[Outcome[object]], *, asked: bool) -> Iterator[BaseException]:
+    """What was raised, but for cancellations if they were ``asked`` for."""
+    for one in found:
+        if isinstance(one, Error):
+            left = without_cancelled(one.error) if asked else one.error
+            if left is not None:
+                yield left
+
+
+def _joined(errors: list[BaseException]) -> BaseException:
+    if len(errors) > 1:
+        return BaseExceptionGroup("the function and what it left behind", errors)
+    return errors[0]
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """``error`` without the group that a nursery makes of one alone."""
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        return error.exceptions[0]
+    return error
 
 
 @disable_ki_protection
-async def _unprotected(fn: Callable[..., Awaitable[object]], *args: Any) -> None:
-    await fn(*args)
+async def _call(
+    found: list[Outcome[T]], fn: Callable[..., Awaitable[T]], args: tuple[Any, ...]
+) -> None:
+    found.append(await acapture(fn, *args))

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
+import trio
 from attrs import field, frozen
 
 from trido.agents import Signal
 from trido.agents.directive import Directive
 from trido.agents.errors import AgentError
-from trido.runtime.errors import NoSuchAgent
+from trido.agents.secrets import redacted
+from trido.runtime.errors import NoSuchAgent, Overloaded
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
+    from trido.runtime.ref import AgentRef
+
+Again: TypeAlias = "Callable[[AgentPlace[Any]], None]"
+"""Has an agent carry out a directive again."""
 
 KEPT: Final = 1000
 """How many dead letters are kept at least: the latest, and a whole mailbox in any case."""
 
 
 @final
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class DeadLetter:
     """A signal that was not served, or a directive that was not carried out."""
 
@@ -32,6 +38,16 @@ class DeadLetter:
     """Why: what a caller would have been told."""
     directive: Directive | None = field(default=None, kw_only=True)
     """The directive, if it is one."""
+    by: str = field(default="", kw_only=True)
+    """The id of the agent that gave it up: whom it was sent to, or who sent it."""
+    _to: AgentRef[Any] | None = field(default=None, kw_only=True)
+    _again: Again | None = field(default=None, kw_only=True)
+
+    _redacts_itself: ClassVar = True
+
+    def __repr__(self) -> str:
+        what = self.signal if self.directive is None else self.directive
+        return f"DeadLetter({self.agent!r}, {redacted(what)}, {redacted(self.reason)})"
 
 
 @final
@@ -41,25 +57,26 @@ class DeadLetters:
     Bounded: the oldest are forgotten, and counted.
     """
 
-    __slots__ = ("_count", "_find", "_kept", "_most", "_of")
+    __slots__ = ("_count", "_find", "_kept", "_most", "_of", "_sending")
 
     def __init__(self, most: int, find: Callable[[str], AgentPlace[Any] | None]) -> None:
         self._most = most
         self._find = find
         self._kept: dict[int, DeadLetter] = {}
+        self._sending: set[DeadLetter] = set()
         self._count = 0
         self._of: AgentPlace[Any] | None = None
 
     def of(self, place: AgentPlace[Any]) -> DeadLetters:
-        """Those of one agent only: a view of the same letters."""
+        """Those that one agent gave up: a view of the same letters."""
         view = DeadLetters(self._most, self._find)
-        view._kept, view._of = self._kept, place
+        view._kept, view._sending, view._of = self._kept, self._sending, place
         return view
 
     def __iter__(self) -> Iterator[DeadLetter]:
         letters = list(self._kept.values())
         place = self._of
-        return iter(letters if place is None else [one for one in letters if one.agent == place.id])
+        return iter(letters if place is None else [one for one in letters if one.by == place.id])
 
     def __len__(self) -> int:
         return len(self._kept) if self._of is None else len(list(iter(self)))
@@ -72,15 +89,8 @@ class DeadLetters:
         """How many there were, with those that are no longer kept."""
         return self._count if self._of is None else self._of.dead_lettered
 
-    def add(
-        self,
-        agent: str,
-        signal: Signal | None,
-        reason: AgentError,
-        directive: Directive | None = None,
-    ) -> None:
+    def add(self, letter: DeadLetter) -> None:
         """Keep one; forget the oldest if there are too many."""
-        letter = DeadLetter(agent, signal, reason, directive=directive)
         self._count += 1
         self._kept[id(letter)] = letter
         if len(self._kept) > self._most:
@@ -89,22 +99,45 @@ class DeadLetters:
     async def resend(self, letter: DeadLetter) -> None:
         """Send a signal again, or carry out a directive again. It is a dead letter no more.
 
-        A signal is cast to the agent that has the id now; see `AgentRef.cast`. If the caller is
-        cancelled meanwhile, the letter stays one.
+        A signal is cast to the agent that has the id now; see `AgentRef.cast`. A directive is
+        carried out by the agent that has the id of the one that committed it; an executor is given
+        the same `Delivery.id` as before. If the caller is cancelled meanwhile, the letter stays
+        one.
 
         Checkpoints: always.
 
         Raises:
           LookupError: the letter is no longer kept, or has been sent again.
           NoSuchAgent: there is no agent of this id. The letter stays one.
+          Overloaded: the agent has no room for the directive, or refuses signals when its mailbox
+            is full. The letter stays one.
         """
-        if self._kept.get(id(letter)) is not letter:
-            raise LookupError(f"not kept: {letter!r}")
-        place = self._find(letter.agent)
-        if place is None or place.has_ended:
-            raise NoSuchAgent(letter.agent)
-        if letter.directive is None and letter.signal is not None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._kept.get(id(letter)) is not letter or letter in self._sending:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise LookupError(f"not kept, or sent already: {letter!r}")
+        self._sending.add(letter)
+        try:
+            await self._send(letter)
+            self._kept.pop(id(letter), None)
+        finally:
+            self._sending.discard(letter)
+
+    async def _send(self, letter: DeadLetter) -> None:
+        place = self._place_of(letter)
+        if letter._again is None and place is not None and letter.signal is not None:
             await place.ref.cast(letter.signal)
-        else:
-            await place.carry_out_again(letter)
-        self._kept.pop(id(letter), None)
+            return
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        if place is None:
+            raise NoSuchAgent(letter.agent)
+        if not place.has_room(1):
+            raise Overloaded(letter.agent)
+        if letter._again is not None:  # pragma: no branch - it has a signal, or that
+            letter._again(place)
+
+    def _place_of(self, letter: DeadLetter) -> AgentPlace[Any] | None:
+        place = self._find(letter.agent)
+        if place is None and letter._to is not None:
+            place = letter._to.place
+        return None if place is None or place.has_ended else place

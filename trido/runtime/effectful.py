@@ -1,7 +1,7 @@
 """Effectful turns: those whose handler awaits.
 
-Such a turn runs in a task of its own in the nursery of its run, and holds the mailbox meanwhile. It
-has one cancel scope, which ends it in four ways: its limit, its caller's leaving, a stop, and a
+Such a turn runs in a task and a nursery of its own, and holds the mailbox meanwhile. It has one
+cancel scope, which ends it in four ways: its limit, its caller's leaving, a stop, and a
 crash of something else in the run. Whatever the handler does about that, nothing of an interrupted
 turn is committed.
 """
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 import trio
 from outcome import Error, Outcome, Value
-from trio.lowlevel import disable_ki_protection, enable_ki_protection
+from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Turn
 from trido.agents.handlers import Hook
 from trido.agents.routing import Route
+from trido.runtime.contained import contained
 from trido.runtime.envelope import Call, Envelope
 from trido.runtime.holding import HOLDING
 
@@ -65,7 +66,9 @@ class EffectfulTurn(Generic[S]):
         """Nothing of it is to be committed, and whoever sent the signal has been told."""
         self.over: trio.Event = trio.Event()
         self.calls: Counter[AgentPlace[Any]] = Counter()
-        """Whom tasks that hold this turn have called and not heard from yet."""
+        """Whom tasks that hold this turn wait for: called, and not heard from yet."""
+        if isinstance(envelope, Call):
+            envelope.turn = self
 
     @property
     def limit(self) -> float:
@@ -86,14 +89,9 @@ class EffectfulTurn(Generic[S]):
     @enable_ki_protection
     async def decide(self) -> Outcome[object]:
         """Have the handler decide: what it returned or raised."""
-        HOLDING.set(self)
-        if isinstance(self.envelope, Call):
-            self.envelope.turn = self
-        if self.limit < math.inf:
-            self.scope.deadline = trio.current_time() + self.limit
         try:
-            with self.scope:
-                return Value(await self._handler())
+            if not self.is_void:  # else it was interrupted before it began
+                return await self._decide()
             return Value(_NOTHING)
         # The end of the turn, for the run to judge: nothing is swallowed.
         except BaseException as error:  # noqa: ASYNC103
@@ -103,9 +101,13 @@ class EffectfulTurn(Generic[S]):
             if isinstance(self.envelope, Call):
                 self.envelope.turn = None
 
-    @disable_ki_protection
-    async def _handler(self) -> object:
-        return await self.route.call(self.place.state, self.data, self.turn)
+    async def _decide(self) -> Outcome[object]:
+        HOLDING.set(self)
+        if self.limit < math.inf:
+            self.scope.deadline = trio.current_time() + self.limit
+        route = self.route
+        outcome = await contained(self.scope, route.call, self.place.state, self.data, self.turn)
+        return Value(_NOTHING) if outcome is None else outcome
 
     @property
     def has_expired(self) -> bool:

@@ -9,7 +9,7 @@ import trio
 from attrs import frozen
 
 from trido.agents.secrets import redacted
-from trido.supervision import Escalate, LeakedCancelled, Shutdown
+from trido.supervision import Escalate, Ignore, LeakedCancelled, Shutdown
 from trido.supervision.place import End
 
 
@@ -27,6 +27,8 @@ def end_of(error: BaseException) -> End:
         return End("escalated", reason)
     if all(isinstance(leaf, Shutdown) for leaf in leaves):
         return End("normal", reason)
+    if all(isinstance(leaf, Ignore) for leaf in leaves):
+        return End("ignored", reason)
     return End("crashed", reason)
 
 
@@ -55,16 +57,20 @@ class CrashNote:
 
     id: str
     revision: int
-    type: str
+    type: str | None
     state: object
 
     def add_to(self, error: BaseException) -> None:
         """Have whoever prints the traceback of ``error`` print this below it."""
-        notes = [*getattr(error, "__notes__", ()), self]
-        error.__notes__ = notes
+        notes = getattr(error, "__notes__", ())
+        error.__notes__ = [*(note for note in notes if not self._is_of_same(note)), self]
+
+    def _is_of_same(self, note: object) -> bool:
+        return isinstance(note, CrashNote) and note.id == self.id
 
     def __str__(self) -> str:
+        on = "" if self.type is None else f" on {self.type!r}"
         return (
-            f"agent {self.id!r} crashed on {self.type!r}; its last committed state, of revision"
+            f"agent {self.id!r} crashed{on}; its last committed state, of revision"
             f" {self.revision}: {redacted(self.state)}"
         )

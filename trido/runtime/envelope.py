@@ -26,6 +26,10 @@ class Envelope:
     why: ClassVar[Why] = "cast"
     planned: datetime | None = None
     """When the timer that sent it was to fire, if one did."""
+    is_instant: bool = False
+    """A timer without a delay sent it."""
+    is_patient: bool = False
+    """It waits for room, whatever the agent does with others that find none."""
 
     def __init__(self, signal: Signal) -> None:
         self.signal: Signal = signal
@@ -112,6 +116,17 @@ class Call(Envelope):
 
 
 _DROPPED: Final = Value[object](None)
+
+
+@final
+class Own(Envelope):
+    """The start or the stop of the agent itself. Nobody sent it: it is never a dead letter."""
+
+    __slots__ = ()
+
+    def fail(self, error: AgentError) -> bool:
+        """Nobody waits for it."""
+        return True
 
 
 @final

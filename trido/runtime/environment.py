@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, final
+from weakref import WeakValueDictionary
 
 import trio
 from attrs import Factory, define
 
 from trido.runtime import clock
+from trido.runtime.clock import Trust
 from trido.runtime.dead_letters import DeadLetters
 from trido.runtime.meters import Meters
+from trido.supervision.current import CURRENT
 
 if TYPE_CHECKING:
     from trido.runtime.bus import Bus
     from trido.runtime.drain import Drain
     from trido.runtime.executors import Executor
     from trido.runtime.place import AgentPlace
+    from trido.runtime.ref import AgentRef
     from trido.runtime.runtime import Runtime
     from trido.runtime.watchdog import Watchdog
 
@@ -30,6 +34,10 @@ class Environment:
     runtime: Runtime | None = None
     places: dict[str, AgentPlace[Any]] = Factory(dict)
     """Who has which id."""
+    former: WeakValueDictionary[str, AgentRef[Any]] = Factory(WeakValueDictionary)
+    """The refs of those who have ended: whoever gets the id next goes on under the ref."""
+    lingering: set[AgentPlace[Any]] = Factory(set)
+    """Who has ended, and has committed what is not done yet."""
     bus: Bus | None = None
     executors: Mapping[type, Executor] = Factory(dict)
     """Who carries out directives of one's own."""
@@ -37,6 +45,7 @@ class Environment:
     """Who sends signals outside, by the name of a `Via`."""
     clock: Callable[[], datetime] | None = None
     """What tells the time of day, if the system does not."""
+    trust: Trust = Factory(Trust)
     meters: Meters = Factory(Meters)
     watchdog: Watchdog | None = None
     drain: Drain | None = None
@@ -44,14 +53,34 @@ class Environment:
     letters: DeadLetters | None = None
     """The dead letters of all its agents. One that is alone keeps its own."""
 
-    def now(self) -> datetime:
-        """What time of day it is."""
-        return clock.now() if self.clock is None else self.clock()
-
     @property
-    def clock_may_be_set(self) -> bool:
-        """Whether that clock may go otherwise than time does."""
-        return self.clock is not None or not clock.is_virtual()
+    def refuses(self) -> bool:
+        """Whether it takes nothing from the calling task: the intake is closed, and it is outside.
+
+        Inside is whatever descends from an agent of the runtime: turns, `Run` actions, lifespans.
+        """
+        return not self.intake_open and not self._is_inside()
+
+    def _is_inside(self) -> bool:
+        current = CURRENT.get()
+        child = None if current is None else current.child
+        while child is not None:
+            if getattr(child.place, "env", None) is self:
+                return True
+            child = child.supervisor.as_child()
+        return False
+
+    def now(self) -> datetime:
+        """What time of day it is, in UTC."""
+        return clock.now() if self.clock is None else clock.checked(self.clock())
+
+    def wait_for(self, planned: datetime) -> float:
+        """How many seconds to wait until then, or until it is time to look at the clock again."""
+        now = self.now()
+        seconds = (planned - now).total_seconds()
+        if self.clock is None and clock.is_virtual():
+            return seconds
+        return min(seconds, self.trust.lasts(now))
 
 
 _ALONE: Final = trio.lowlevel.RunVar[Environment]("trido.alone")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trido.agents.errors import AgentError
+from trido.agents.secrets import redacted
 
 
 class _About(AgentError):
@@ -108,6 +109,11 @@ class DirectiveFailed(AgentError):
     def __str__(self) -> str:
         cause = "" if self.__cause__ is None else f": {self.__cause__}"
         return f"agent {self.id!r}: a {type(self.directive).__name__} failed{cause}"
+
+    _redacts_itself = True
+
+    def __repr__(self) -> str:
+        return f"DirectiveFailed({self.id!r}, {redacted(self.directive)})"
 
 
 class NoSuchChild(AgentError):

@@ -24,11 +24,12 @@ FAILED: Final = "agent.directive.failed"
 class Failures:
     """The failed directives of one agent."""
 
-    __slots__ = ("_place", "_times")
+    __slots__ = ("_is_to_stop", "_place", "_times")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
         self._times: deque[float] = deque()
+        self._is_to_stop = False
 
     def handle(self, error: DirectiveFailed) -> None:
         """Do what the agent's ``on_error`` says. It is logged in any case."""
@@ -38,9 +39,15 @@ class Failures:
         if verdict == "emit":
             self._emit(error)
         elif verdict == "stop":
-            run = self._place.serving_run
-            if run is not None:
-                run.stop()
+            self._is_to_stop = True
+            self.resume()
+
+    def resume(self) -> None:
+        """Stop the agent, if it is to be stopped and has a run that serves."""
+        run = self._place.serving_run
+        if self._is_to_stop and run is not None:
+            self._is_to_stop = False
+            run.stop()
 
     def _verdict(self, error: DirectiveFailed) -> Verdict:
         policy = self._place.settings.on_error
@@ -49,14 +56,11 @@ class Failures:
         if not callable(policy):
             return policy
         try:
-            verdict = policy(error)
-        except Exception as mistake:
+            return _checked(policy(error))
+        except BaseException as mistake:  # noqa: ASYNC103  # the end of this run
+            _LOG.error("agent %r: its on_error failed", error.id, exc_info=mistake)
             self._place.crash(mistake)
             return "log"
-        if verdict in ("log", "stop", "emit"):
-            return verdict
-        self._place.crash(TypeError(f"on_error returned {verdict!r}: not 'log', 'stop' or 'emit'"))
-        return "log"
 
     def _too_many(self, policy: MaxErrors) -> bool:
         now = trio.current_time()
@@ -72,7 +76,13 @@ class Failures:
             "error": redacted(error.__cause__),
         }
         signal = Signal(FAILED, data)
-        carry_out(self._place, Emit(signal), Origin(signal, self._place.revision, 0))
+        carry_out(self._place, Emit(signal), Origin(signal))
+
+
+def _checked(verdict: object) -> Verdict:
+    if verdict in ("log", "stop", "emit"):
+        return verdict
+    raise TypeError(f"on_error returned {verdict!r}: not 'log', 'stop' or 'emit'")
 
 
 _LOG: Final = logging.getLogger("trido")

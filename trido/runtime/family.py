@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
 from attrs import define, evolve, frozen
 
-from trido.agents import Signal
+from trido.agents import Address, Signal
 from trido.agents.family import (
     AdoptChild,
     ChildExit,
@@ -24,10 +24,17 @@ from trido.agents.family import (
     StopChild,
 )
 from trido.errors import SpecError
-from trido.runtime.errors import AgentStopped, AlreadyRegistered, NoSuchChild
+from trido.runtime.errors import AgentStopped, AlreadyRegistered, NoSuchAgent, NoSuchChild
 from trido.runtime.ref import AgentRef
 from trido.runtime.spec import AgentSpec
-from trido.supervision import Backoff, Spec, Supervisor, SupervisorSpec, SupervisorStopped
+from trido.supervision import (
+    Backoff,
+    ChildNotFound,
+    Spec,
+    Supervisor,
+    SupervisorSpec,
+    SupervisorStopped,
+)
 
 if TYPE_CHECKING:
     from trido.runtime.host import Host
@@ -66,13 +73,14 @@ class Member:
 class Family:
     """The children of one agent."""
 
-    __slots__ = ("_closes", "_members", "_opens", "_place", "_supervisor")
+    __slots__ = ("_closed", "_members", "_place", "_supervisor")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
         self._members: dict[str, Member] = {}
         self._supervisor: Supervisor | None = None
-        self._opens = self._closes = False
+        self._closed: AgentRun[Any] | None = None
+        """The run that starts no more of them."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -82,24 +90,14 @@ class Family:
     async def open(self, host: Host) -> None:
         """Start those that every run has, and those that the last one spawned if it goes on.
 
-        Raises:
-          StartFailed: one failed before it was ready.
+        If one fails before it is ready, so does the run.
         """
-        self._opens = self._closes = False
-        place = self._place
-        for child in place.settings.children:
+        for child in self._place.settings.children:
             member = self._declared(child)
             self._members.setdefault(member.tag, member)
         specs = [member.spec for member in self._members.values() if member.spec is not None]
-        if not specs:
-            return
-        self._opens = True
-        supervisor = self._supervise(host, specs)
-        await supervisor.settled.wait()
-        self._opens = False
-        error = supervisor.take_error()
-        if error is not None:
-            raise error
+        if specs:
+            await self._supervise(host, specs).settled.wait()
 
     def _declared(self, child: SpawnAgent | Spec[Any]) -> Member:
         if isinstance(child, SpawnAgent):
@@ -119,15 +117,13 @@ class Family:
     async def _run(self, run: AgentRun[Any], supervisor: Supervisor) -> None:
         await supervisor.run()
         self._supervisor = None
-        if self._opens or self._closes:
-            return
         error = supervisor.take_error()
         if error is not None:
             run.failed(error)
 
     async def close(self) -> None:
         """Stop those that live with their parent, in reverse."""
-        self._closes = True
+        self._closed = self._place.run
         supervisor = self._supervisor
         if supervisor is not None:
             supervisor.stop()
@@ -149,16 +145,16 @@ class Family:
 
     # Directives -------------------------------------------------------------------------------
 
-    async def carry_out(self, directive: FamilyDirective) -> None:
-        """Spawn, stop or adopt a child. Raises what goes wrong."""
+    async def carry_out(self, directive: FamilyDirective) -> bool:
+        """Spawn, stop or adopt a child; False if the run ends first. Raises what goes wrong."""
         if isinstance(directive, SpawnAgent):
-            await self._spawn(directive)
-        elif isinstance(directive, StopChild):
-            await self._stop(directive.tag)
-        else:
-            self._adopt(directive)
+            return await self._spawn(directive)
+        if isinstance(directive, StopChild):
+            return await self._stop(directive.tag)
+        self._adopt(directive)
+        return True
 
-    async def _spawn(self, directive: SpawnAgent) -> None:
+    async def _spawn(self, directive: SpawnAgent) -> bool:
         tag = directive.tag
         if tag in self._members:
             raise AlreadyRegistered(tag)
@@ -167,18 +163,22 @@ class Family:
         try:
             if directive.detached:
                 await self._place.runtime_for("detached=True").start_spec(spec)
-            else:
-                await self._here().start_place(spec.id, spec)
+                return True
+            return await self._start_here(spec)
         except BaseException:
-            if self._members.get(tag) is member:
-                del self._members[tag]
+            self._forget(member)
             raise
 
-    def _here(self) -> Supervisor:
-        supervisor = self._supervisor
-        return (
-            self._supervise(self._place.run.need_host(), []) if supervisor is None else supervisor
-        )
+    async def _start_here(self, spec: AgentSpec[Any]) -> bool:
+        place = self._place
+        if place.run is self._closed:
+            return False
+        supervisor = self._supervisor or self._supervise(place.run.need_host(), [])
+        try:
+            await supervisor.start_place(spec.id, spec)
+        except SupervisorStopped:
+            return False
+        return True
 
     def _spec_of(self, directive: SpawnAgent) -> AgentSpec[Any]:
         place = self._place
@@ -188,36 +188,67 @@ class Family:
         spec: AgentSpec[Any] = directive.agent.spec(id=id, runtime=place.env.runtime, **given)
         return evolve(spec, kin=kin)
 
-    async def _stop(self, tag: str) -> None:
+    async def _stop(self, tag: str) -> bool:
         member = self._members.get(tag)
         if member is None:
             raise NoSuchChild(self._place.id, tag)
+        try:
+            await self._stop_member(member)
+        except ChildNotFound:
+            self._forget(member)
+            raise NoSuchChild(self._place.id, tag) from None
+        except SupervisorStopped:  # it ends with this run, or with the supervisor it lives under
+            return member.spec is None
+        self._forget(member)
+        return True
+
+    async def _stop_member(self, member: Member) -> None:
         if member.place is not None:
             await member.place.stop()
         elif self._supervisor is not None and member.spec is not None:
             await self._supervisor.stop_child(member.spec)
-        self._members.pop(tag, None)
 
     def _adopt(self, directive: AdoptChild) -> None:
         tag, ref = directive.tag, directive.ref
         if tag in self._members:
             raise AlreadyRegistered(tag)
-        if not isinstance(ref, AgentRef):
-            raise SpecError("ref", ref, "the ref of an agent", of="AdoptChild")
-        child = ref.place
-        if child.kin is not None and child.kin.on_parent_death is None:
-            raise SpecError("ref", ref, "no child that lives with its parent", of="AdoptChild")
-        if child.kin is not None and not child.kin.parent.has_ended:
-            raise SpecError("ref", ref, "nobody's child", of="AdoptChild")
-        policy: OnParentDeath = "continue"
-        if child.kin is not None and child.kin.on_parent_death is not None:
-            policy = child.kin.on_parent_death
+        child = self._adoptable(ref)
+        former = child.kin
+        policy = "continue" if former is None else former.on_parent_death
         child.kin = Kin(self._place, tag, policy)
         self._members[tag] = Member(tag, place=child)
         if child.has_run:
             self.child_started(child, child.kin)
 
+    def _adoptable(self, ref: Address) -> AgentPlace[Any]:
+        def refused(allowed: str) -> SpecError:
+            return SpecError("ref", ref, allowed, of="AdoptChild")
+
+        if not isinstance(ref, AgentRef) or ref.place.env is not self._place.env:
+            raise refused("the ref of an agent of the same runtime")
+        child = ref.place
+        if child.has_ended:
+            raise NoSuchAgent(child.id)
+        if self._descends_from(child):
+            raise refused("another agent, and none that this one descends from")
+        if child.kin is not None and child.kin.on_parent_death is None:
+            raise refused("no child that lives with its parent")
+        if child.kin is not None and not child.kin.parent.has_ended:
+            raise refused("nobody's child")
+        return child
+
+    def _descends_from(self, other: AgentPlace[Any]) -> bool:
+        above: AgentPlace[Any] | None = self._place
+        while above is not None and above is not other:
+            above = above.parent
+        return above is other
+
     # What the parent is told ------------------------------------------------------------------
+
+    def former(self, kin: Kin) -> AgentPlace[Any] | None:
+        """The place that a child of this tag had in the last run of its parent."""
+        member = self._members.get(kin.tag)
+        return None if member is None else member.place
 
     def child_started(self, child: AgentPlace[Any], kin: Kin) -> None:
         """A run of a child is ready."""
@@ -228,14 +259,25 @@ class Family:
         self._place.tell_if_wanted(Signal("agent.child.started", data))
 
     def child_exit(self, kin: Kin, down: Down, *, comes_back: bool) -> None:
-        """A run of a child has ended."""
-        data = ChildExit(kin.tag, down, comes_back)
-        self._place.tell_if_wanted(Signal("agent.child.exit", data))
+        """A run of a child has ended. Not told of one that ends with its parent's run."""
+        if not self._ends_too(kin):
+            data = ChildExit(kin.tag, down, comes_back)
+            self._place.tell_if_wanted(Signal("agent.child.exit", data))
 
-    def child_gone(self, kin: Kin) -> None:
-        """A child has left for good."""
-        if not self._closes:
+    def child_gone(self, kin: Kin, down: Down | None) -> None:
+        """A child has left for good. If that is by the end of its parent's run, it is kept."""
+        ended_itself = down is not None and down.reason == "normal"
+        if ended_itself or not self._ends_too(kin):
             self._members.pop(kin.tag, None)
+
+    def _ends_too(self, kin: Kin) -> bool:
+        supervisor = self._supervisor
+        ends = supervisor is None or supervisor.is_stopping
+        return ends and kin.on_parent_death is None
+
+    def _forget(self, member: Member) -> None:
+        if self._members.get(member.tag) is member:
+            del self._members[member.tag]
 
 
 def _orphan(child: AgentPlace[Any], kin: Kin) -> None:
@@ -255,29 +297,37 @@ class FamilyErrand:
 
     LANE: ClassVar[str] = "children"
 
-    __slots__ = ("_directive", "_place")
+    __slots__ = ("_begun_by", "_directive", "_place")
 
     def __init__(self, place: AgentPlace[Any], directive: FamilyDirective) -> None:
         self._place = place
         self._directive = directive
+        self._begun_by: AgentRun[Any] | None = None
 
     def begin(self) -> bool:
-        """Do it, if there is a run to do it."""
-        run = self._place.serving_run
-        if run is not None:
-            run.need_host().start_soon(self._carry_out, run)
+        """Do it, if there is a run to do it, and none is at it."""
+        run = self._place.run if self._place.has_run else None
+        if run is not None and run.carries_out and run is not self._begun_by:
+            self._begun_by = run
+            run.need_host().start_soon(self._carry_out)
         return False
 
-    async def _carry_out(self, run: AgentRun[Any]) -> None:
+    async def _carry_out(self) -> None:
         place = self._place
         try:
-            await place.family.carry_out(self._directive)
+            if not await place.family.carry_out(self._directive):
+                return  # the next run does it, if there is one
         except SupervisorStopped:
-            return  # its parent ends
+            self.give_up()  # its runtime ends
         except Exception as error:
             place.directive_failed(self._directive, error)
         place.outbox.done(self.LANE)
 
     def give_up(self) -> None:
         """Its parent has ended."""
-        self._place.bury_directive(self._directive, AgentStopped(self._place.id))
+        directive = self._directive
+
+        def again(place: AgentPlace[Any]) -> None:
+            place.outbox.put(self.LANE, FamilyErrand(place, directive))
+
+        self._place.bury_directive(directive, AgentStopped(self._place.id), again)

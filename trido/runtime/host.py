@@ -24,6 +24,7 @@ from trido.runtime.keeper import Keeper
 from trido.supervision.incarnation import break_out, stack_below
 
 if TYPE_CHECKING:
+    from trido.runtime.effectful import EffectfulTurn
     from trido.runtime.server import AgentRun
 
 
@@ -72,9 +73,16 @@ class Host:
         if self._nursery is not None:  # pragma: no branch - it is open whenever this is called
             self._run.start_task(self._nursery.start_soon, self._work, fn, *args)
 
+    @enable_ki_protection
     async def _work(self, fn: Callable[..., Any], *args: Any) -> None:
         try:
             await fn(*args)
+        # The end of the run, in order: not of all that lives in this nursery, at once.
+        except BaseException as error:
+            left = without_cancelled(error) if self.is_cancelled else error
+            if left is None:
+                raise
+            self._run.failed(left)
         finally:
             self._jobs -= 1
             self._wake()
@@ -163,14 +171,12 @@ class Host:
             with self._opening:
                 await self._enter_lifespan()
                 await run.place.open_children(self)
-                run.start_turn()
-                await run.start_turn_that_awaits()
+                await _until_over(run.start_turn())
                 run.ready()
         except trio.Cancelled:
             raise
         except BaseException as error:  # noqa: ASYNC103  # the failed start of the run
-            left = without_cancelled(error)
-            run.crash(error if left is None else left)
+            run.crash(error)
 
     async def _enter_lifespan(self) -> None:
         run = self._run
@@ -178,31 +184,22 @@ class Host:
         if place.agent.lives is None:
             return
         keeper = self._keeper = Keeper(place.agent.run_by(place.ref))
-        self.start_soon(self._keep, keeper)
+        self.start_soon(keeper.keep)
         try:
             run.resource = await keeper.entered()
         except trio.Cancelled:
             keeper.cancel()
             raise
-        except BaseException:
-            self._keeper = None  # it was never entered
-            raise
-
-    async def _keep(self, keeper: Keeper) -> None:
-        await keeper.keep()
-        if not self._closes and keeper.failure is not None:
-            self._run.failed(keeper.failure)
 
     # Closing --------------------------------------------------------------------------------
 
     async def _close(self) -> None:
         run = self._run
         place = run.place
-        if run.open_turn is not None:
-            await run.open_turn.over.wait()
+        await _until_over(run.open_turn)
         if self._orderly:
-            run.stop_turn()
-            await run.stop_turn_that_awaits()
+            await _until_over(run.stop_turn())
+            place.close_requests()
             if not place.comes_back:
                 await self._until_done()
         await place.close_runs()
@@ -217,9 +214,12 @@ class Host:
 
     async def _leave_lifespan(self, keeper: Keeper) -> None:
         end = self._run.end
-        await keeper.leave(end.reason if end.kind not in ("normal", "stopped") else None)
-        if keeper.failure is not None:
-            self._run.left_badly(keeper.failure)
+        await keeper.leave(None if end.kind == "normal" else end.reason)
+
+
+async def _until_over(turn: EffectfulTurn[Any] | None) -> None:
+    if turn is not None:
+        await turn.over.wait()
 
 
 def _unwrapped(error: BaseException) -> BaseException | None:

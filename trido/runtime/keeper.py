@@ -23,7 +23,6 @@ class Keeper:
         "_over",
         "_resource",
         "_scope",
-        "failure",
     )
 
     def __init__(self, lifespan: AbstractAsyncContextManager[Any]) -> None:
@@ -34,23 +33,25 @@ class Keeper:
         self._over = trio.Event()
         self._resource: Any = None
         self._crash: BaseException | None = None
-        self.failure: BaseException | None = None
-        """What went wrong in it, if anything."""
 
     async def keep(self) -> None:
-        """Enter it, wait until it is to be left, leave it. Raises nothing but Cancelled."""
+        """Enter it, wait until it is to be left, leave it.
+
+        Raises:
+          RuntimeError: it ended before it was to be left.
+          BaseException: what went wrong in it; but not the crash that it was left by.
+        """
         try:
             with self._scope:
                 await self._hold()
         except BaseException as error:
-            left = without_cancelled(error)
-            if left is None:
+            if not _is_only(without_cancelled(error), self._crash):
                 raise
-            if not _is_only(left, self._crash):
-                self.failure = left
         finally:
             self._entered.set()
             self._over.set()
+        if not (self._leaving.is_set() or self._scope.cancel_called):
+            raise RuntimeError("the lifespan ended while its agent still ran")
 
     @disable_ki_protection
     async def _hold(self) -> None:
@@ -61,15 +62,15 @@ class Keeper:
                 raise self._crash
 
     async def entered(self) -> Any:
-        """Wait until it is entered; what it yields. Raises what entering it raises."""
+        """Wait until it is entered, or has failed; what it yields."""
         await self._entered.wait()
-        if self.failure is not None:
-            raise self.failure
+        await trio.lowlevel.checkpoint_if_cancelled()
         return self._resource
 
     def cancel(self) -> None:
-        """Do not enter it after all."""
-        self._scope.cancel(reason="its agent is stopped")
+        """Do not enter it after all, if it is not entered yet."""
+        if not self._entered.is_set():
+            self._scope.cancel(reason="its agent is stopped")
 
     async def leave(self, crash: BaseException | None) -> None:
         """Leave it, by ``crash`` if there was one, and wait until it has been left.
@@ -81,8 +82,10 @@ class Keeper:
         await self._over.wait()
 
 
-def _is_only(error: BaseException, crash: BaseException | None) -> bool:
+def _is_only(error: BaseException | None, crash: BaseException | None) -> bool:
     """Whether this is the crash that it was left by, at most in groups of a nursery."""
+    if error is None or crash is None:
+        return False
     while error is not crash and isinstance(error, BaseExceptionGroup):
         if len(error.exceptions) != 1:
             return False

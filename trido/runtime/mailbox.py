@@ -42,6 +42,14 @@ class Mailbox:
         self._append(envelope)
         return True
 
+    def displace(self, envelope: Envelope) -> Envelope:
+        """Take one in, in the place of the oldest, and hand that out. Those that wait still do."""
+        queue = self._queue
+        if queue is None:
+            raise LookupError("the mailbox is empty")
+        queue.append(envelope)
+        return queue.popleft()
+
     def put_back(self, envelope: Envelope) -> None:
         """Take one in again, as the oldest, whether there is room or not."""
         if self._queue is None:

@@ -8,19 +8,21 @@ parts, so each part is made when it is first used.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 import trio
 
-from trido.agents import Directive, Signal
+from trido.agents import Address, Directive, Emit, Signal
 from trido.agents.errors import AgentError
 from trido.errors import SpecError
 from trido.runtime.agent import Agent
-from trido.runtime.carrying import Origin, carry_out
-from trido.runtime.dead_letters import KEPT, DeadLetter, DeadLetters
+from trido.runtime.contained import failure_of
+from trido.runtime.dead_letters import KEPT, Again, DeadLetter, DeadLetters
 from trido.runtime.dispatcher import Dispatcher
-from trido.runtime.envelope import Call, Cast, Envelope, Published, Told
+from trido.runtime.envelope import Call, Cast, Envelope, Own, Published, Told
 from trido.runtime.environment import Environment, alone
 from trido.runtime.errors import (
     AgentCrashed,
@@ -34,7 +36,7 @@ from trido.runtime.errors import (
 from trido.runtime.failures import Failures
 from trido.runtime.family import Family, Kin
 from trido.runtime.mailbox import Mailbox
-from trido.runtime.monitors import AgentWatcher, Monitors, down
+from trido.runtime.monitors import Monitors, Watching, down
 from trido.runtime.outbox import Outbox
 from trido.runtime.ref import AgentRef, AgentStatus
 from trido.runtime.requests import Requests
@@ -45,8 +47,10 @@ from trido.runtime.spec import AgentSpec
 from trido.runtime.timers import Timers
 from trido.runtime.waiting import Waiting
 from trido.supervision import Child
+from trido.supervision.current import CURRENT, CleanupTime, Current
+from trido.supervision.incarnation import break_out
+from trido.supervision.messages import Fail
 from trido.supervision.place import End, Report, as_place
-from trido.supervision.shields import break_shields
 from trido.supervision.tables import State
 
 if TYPE_CHECKING:
@@ -56,7 +60,6 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
-_AGAIN: Final = Signal("agent.again")
 _WITHOUT_RUN: Final = frozenset[State]({"stopped", "parked", "removed"})
 
 
@@ -69,9 +72,13 @@ class AgentPlace(Generic[S]):
         "_dispatcher",
         "_ended",
         "_ended_run",
+        "_ending",
         "_failures",
         "_family",
+        "_former_runs",
+        "_is_told",
         "_letters",
+        "_lingering",
         "_monitors",
         "_nursery",
         "_outbox",
@@ -119,14 +126,21 @@ class AgentPlace(Generic[S]):
         self._nursery: trio.Nursery | None = None
         self._dispatcher: Dispatcher | None = None
         self._ended: type[AgentError] | None = None
-        self._ended_run: tuple[int, End] | None = None
+        self._ended_run: End | None = None
+        """How its last run ended; None if there is a run, or was none."""
+        self._is_told: bool = False
+        """Its parent has been told of that."""
+        self._former_runs: int = 0
+        """How many runs those had who had its ref before."""
         self._outbox: Outbox | None = None
+        self._ending: AbstractSet[trio.Event] = frozenset()
+        self._lingering: trio.CancelScope | None = None
         self._timers: Timers | None = None
         self._requests: Requests | None = None
         self._runs: Runs | None = None
         self._family: Family | None = None
         self._monitors: Monitors | None = None
-        self._watching: dict[AgentPlace[Any], AgentWatcher] | None = None
+        self._watching: Watching | None = None
         self._waiting: Waiting[S] | None = None
         self._failures: Failures | None = None
         self._letters: DeadLetters | None = None
@@ -137,12 +151,14 @@ class AgentPlace(Generic[S]):
         """Start a run. It is ready at once, unless something has to be awaited first."""
         self._child = report.child
         self._nursery = report.nursery
-        self.comes_back = False
+        self.comes_back = self._is_told = False
+        self._ended_run = None
         self._register()
         if self._dispatcher is None:
             self._dispatcher = Dispatcher.of(report.nursery, report.name.rpartition("/")[0])
             self._dispatcher.enter()
         self._ended = None
+        self._stop_lingering()
         self._recover()
         run = self._run = AgentRun(self, report)
         run.open()
@@ -150,6 +166,8 @@ class AgentPlace(Generic[S]):
 
     def _register(self) -> None:
         if self.env.runtime is None:
+            former = None if self.kin is None else self.kin.parent.family.former(self.kin)
+            self._succeed(None if former is None else former.ref)
             return
         known = self.env.places.get(self.id)
         if known is self:
@@ -157,19 +175,25 @@ class AgentPlace(Generic[S]):
         if known is not None:
             raise AlreadyRegistered(self.id)
         self.env.places[self.id] = self
+        self._succeed(self.env.former.pop(self.id, None))
         if self.env.bus is not None and self.settings.subscribe:
             self.env.bus.add(self, self.settings.subscribe)
+
+    def _succeed(self, former: AgentRef[Any] | None) -> None:
+        """Go on under the ref of whoever had the id before."""
+        if former is not None and former.place is not self:
+            last = former.place
+            self._former_runs += last.incarnation + 1 - self.incarnation
+            self.revision = max(self.revision, last.revision)
+            former.place, self.ref = self, former
 
     def _recover(self) -> None:
         if self.settings.recover == "fresh":
             self.state = self.agent.state.initial
-            if self._timers is not None:
-                self._timers.clear()
             if self._family is not None:
                 self._family.forget()
-        for schedule in self.settings.schedules:
-            if str(schedule.key) not in self.timers:
-                self.timers.set(schedule)
+        if self._timers is not None or self.settings.schedules:
+            self.timers.begin(self.settings.schedules)
 
     def changed(self, state: State, *, comes_back: bool) -> None:
         """Once there will be no next run, nobody waits for one."""
@@ -179,8 +203,9 @@ class AgentPlace(Generic[S]):
                 self._drop_mailbox(AgentCrashed, None)
             else:
                 self._end(AgentParked if state == "parked" else NoSuchAgent)
-        if self._ended_run is not None:
-            self._tell_of(*self._ended_run, comes_back=comes_back or state == "restarting")
+        if state in _WITHOUT_RUN or (state == "restarting" and comes_back):
+            self._tell_of_its_end(comes_back=comes_back)
+        self.went_idle()
 
     # The run --------------------------------------------------------------------------------
 
@@ -235,6 +260,8 @@ class AgentPlace(Generic[S]):
 
     def run_is_ready(self, run: AgentRun[S]) -> None:
         """It serves from now on; first of all, what was committed before."""
+        if self._failures is not None:
+            self._failures.resume()
         if self._runs is not None:
             self._runs.resume()
         if self._outbox is not None:
@@ -244,48 +271,69 @@ class AgentPlace(Generic[S]):
         if self.kin is not None:
             self.kin.parent.family.child_started(self, self.kin)
         self.wake()
+        self.went_idle()
 
     def run_winds_up(self, end: End) -> None:
         """It serves no more."""
+        self._drop_timers(end)
         if self.goes_on_after(end):
             self._fail_requests(AgentCrashed, end.reason)
             if end.kind not in ("stopped", "killed", "normal"):
                 self._drop_mailbox(AgentCrashed, end.reason)
             return
-        self._fail_requests(AgentStopped, None)
         if end.kind in ("stopped", "killed"):
             self._close_mailbox(AgentStopped)
         if self._runs is not None:
             self._runs.give_up()
+        if end.kind == "killed":
+            self.give_up_errands()
+
+    def close_requests(self) -> None:
+        """There will be no turn any more that could answer them."""
+        self._fail_requests(AgentStopped, None)
 
     def goes_on_after(self, end: End) -> bool:
         """Whether the agent may have another run after one that ends so."""
-        return self.comes_back or end.kind in ("crashed", "escalated", "ignored")
+        if self.comes_back or (self._run is not None and self._run.was_asked):
+            return self.comes_back
+        return end.kind in ("crashed", "escalated", "ignored")
 
     def run_ended(self, end: End) -> None:
         """There is no run."""
-        self._ended_run = (self.incarnation, end)
+        self.close_requests()
+        self._ended_run = end
         self._run = None
-        watching, self._watching = self._watching or {}, None
-        for other, watcher in watching.items():
-            other.monitors.discard(watcher)
+        self._drop_timers(end)  # `on_stop` may have set some
+        if self._watching is not None:
+            self._watching.run_ended()
 
-    def _tell_of(self, incarnation: int, end: End, *, comes_back: bool) -> None:
+    def _drop_timers(self, end: End) -> None:
+        """Timers end with a run, unless the next one goes on from what it committed."""
+        is_asked = end.kind in ("stopped", "killed") and not self.comes_back
+        if self._timers is not None and (is_asked or self.settings.recover == "fresh"):
+            self._timers.drop()
+
+    def _tell_of_its_end(self, *, comes_back: bool) -> None:
         """Tell those who watch that a run has ended; what follows is in place by now."""
-        self._ended_run = None
-        if self._monitors is not None:
-            self._monitors.run_ended(incarnation, end)
-        kin = self.kin
-        if kin is not None:
-            told = down(self.id, incarnation, end)
+        end, kin = self._ended_run, self.kin
+        if end is not None and self._monitors is not None:
+            self._monitors.run_ended(self.incarnation, end)
+        if kin is None:
+            return
+        told = None if end is None else down(self.id, self.incarnation, end)
+        if told is not None and not (self._is_told and comes_back):
+            self._is_told = True
             kin.parent.family.child_exit(kin, told, comes_back=comes_back)
-            if self.has_ended:
-                kin.parent.family.child_gone(kin)
+        if self.has_ended:
+            kin.parent.family.child_gone(kin, told)
+            self.kin = None
 
     def crash(self, error: BaseException) -> None:
         """Something that is none of its turns ends its run."""
         if self._run is not None:
             self._run.crash(error)
+        elif not isinstance(error, Exception) and self._child is not None:
+            self._child.supervisor.post(Fail(now=trio.current_time(), error=error))
 
     # Turns ----------------------------------------------------------------------------------
 
@@ -298,16 +346,18 @@ class AgentPlace(Generic[S]):
 
     def died_on(self, envelope: Envelope, error: BaseException, end: End) -> None:
         """The run ended while it served this."""
-        again = not isinstance(envelope, Call) and end.kind == "crashed"
+        again = not isinstance(envelope, Call | Own) and end.kind in ("crashed", "ignored")
         if again and envelope.deaths < self.settings.redeliver:
             envelope.deaths += 1
             self.mailbox.put_back(envelope)
             return
         self._fail_one(envelope, AgentStopped if end.kind == "normal" else AgentCrashed, error)
 
-    def interrupted(self, envelope: Envelope, cause: BaseException | None) -> None:
+    def interrupted(
+        self, envelope: Envelope, cause: BaseException | None, *, crashed: bool = False
+    ) -> None:
         """The turn that served this did not happen."""
-        crashed = cause is not None or self.comes_back
+        crashed = crashed or cause is not None or self.comes_back
         self._fail_one(envelope, AgentCrashed if crashed else AgentStopped, cause)
 
     # Signals --------------------------------------------------------------------------------
@@ -323,12 +373,11 @@ class AgentPlace(Generic[S]):
             raise self._ended(self.id)
         if not self.mailbox.put(envelope):
             overflow = self.settings.overflow
-            if overflow == "block":
+            if overflow == "block" or envelope.is_patient:
                 return False
             if overflow != "drop_oldest":
                 raise Overloaded(self.id)
-            self.fail(self.mailbox.take(), Overloaded(self.id))
-            self.mailbox.put(envelope)
+            self.fail(self.mailbox.displace(envelope), Overloaded(self.id))
         self.wake()
         return True
 
@@ -472,10 +521,10 @@ class AgentPlace(Generic[S]):
         return self._monitors
 
     @property
-    def watching(self) -> dict[AgentPlace[Any], AgentWatcher]:
+    def watching(self) -> Watching:
         """Whom it watches."""
         if self._watching is None:
-            self._watching = {}
+            self._watching = Watching(self)
         return self._watching
 
     @property
@@ -509,18 +558,41 @@ class AgentPlace(Generic[S]):
         if self._outbox is not None:
             self._outbox.give_up()
 
-    def cancel_errand(self, scope: trio.CancelScope) -> None:
-        """Cancel an errand, and break its shields until it is gone."""
+    def end_errand(self, scope: trio.CancelScope, gone: trio.Event) -> None:
+        """Cancel an errand, and break its shields until it is ``gone``."""
+        self._ending = {*self._ending, gone}
         scope.cancel(reason="its agent has ended")
-        break_shields(scope)
+        self.spawn(break_out, scope, gone, self.spec.kill_timeout, self._errand_is_stuck)
+
+    def errand_gone(self, gone: trio.Event) -> None:
+        """One that was to end has ended."""
+        self._ending = {one for one in self._ending if one is not gone}
+        if not self._ending and self._run is not None and self._run.is_done:
+            self._run.finish()
+
+    @property
+    def is_ending_errands(self) -> bool:
+        """Whether some that are to end have not ended."""
+        return bool(self._ending)
+
+    def _errand_is_stuck(self) -> None:
+        _LOG.error("agent %r has ended, and one of its executors does not", self.id)
+        if self._run is not None:
+            self._run.report.unkillable()
 
     def spawn(self, fn: Callable[..., Any], *args: Any) -> None:
         """Run something that outlives a run, in the nursery that the place is in."""
-        if self._nursery is not None:  # pragma: no branch - only a place that was started commits
-            self._nursery.start_soon(fn, *args, name=f"{self.id} (errand)")
+        nursery, child = self._nursery, self._child
+        if nursery is None or child is None:  # pragma: no cover - only who was started commits
+            return
+        # Not the context of whoever makes room for it, but its own: it is still the agent's.
+        context = nursery.parent_task.context.copy()
+        context.run(CURRENT.set, Current(child, CleanupTime(self.spec.policy.grace)))
+        context.run(nursery.start_soon, fn, *args, name=f"{self.id} (errand)")
 
     def directive_failed(self, directive: Directive, cause: BaseException) -> None:
         """A directive could not be carried out: its policy says what that means."""
+        cause = failure_of(cause)
         if not isinstance(cause, Exception):
             self.crash(cause)
             return
@@ -538,18 +610,26 @@ class AgentPlace(Generic[S]):
         if self.env.letters is not None:
             return self.env.letters
         if self._letters is None:
-            self._letters = DeadLetters(max(KEPT, self.settings.mailbox), lambda _: self)
+            most = max(KEPT, self.settings.mailbox)
+            self._letters = DeadLetters(most, lambda it: self if it == self.id else None)
         return self._letters
 
-    def bury(self, signal: Signal, reason: AgentError, *, to: str | None = None) -> None:
+    def bury(self, signal: Signal, reason: AgentError, *, to: Address | str | None = None) -> None:
         """Nobody will serve this: keep it as a dead letter."""
-        self.dead_lettered += 1
-        self.letters.add(self.id if to is None else to, signal, reason)
+        id = to.id if isinstance(to, Address) else to or self.id
+        ref = to if isinstance(to, AgentRef) else None
+        self._bury(DeadLetter(id, signal, _bare(reason), by=self.id, to=ref))
 
-    def bury_directive(self, directive: Directive, reason: AgentError) -> None:
+    def bury_directive(self, directive: Directive, reason: AgentError, again: Again) -> None:
         """Nobody will carry this out: keep it as a dead letter."""
+        signal = directive.signal if isinstance(directive, Emit) else None
+        self._bury(
+            DeadLetter(self.id, signal, reason, directive=directive, by=self.id, again=again)
+        )
+
+    def _bury(self, letter: DeadLetter) -> None:
         self.dead_lettered += 1
-        self.letters.add(self.id, getattr(directive, "signal", None), reason, directive)
+        self.letters.add(letter)
 
     # Ends -----------------------------------------------------------------------------------
 
@@ -572,11 +652,13 @@ class AgentPlace(Generic[S]):
 
     def _end(self, ended: type[AgentError]) -> None:
         """There will be no next run, unless somebody asks for one."""
+        if self._timers is not None and ended is NoSuchAgent:
+            self._timers.drop()
+        elif self._timers is not None:
+            self._timers.pause()
         self._close_mailbox(AgentStopped if ended is NoSuchAgent else ended)
         self._ended = ended
         self._fail_requests(AgentStopped, None)
-        if self._timers is not None:
-            self._timers.clear()
         if ended is NoSuchAgent:
             self._leave()
 
@@ -584,9 +666,10 @@ class AgentPlace(Generic[S]):
         """It has ended for good: its name is free, and nobody waits for it."""
         if self.env.places.get(self.id) is self:
             del self.env.places[self.id]
+            self.env.former[self.id] = self.ref
         if self.env.bus is not None:
             self.env.bus.remove(self)
-        self.give_up_errands()
+        self._leave_behind()
         if self._waiting is not None:
             self._waiting.fail(self.id)
         if self._family is not None:
@@ -595,12 +678,44 @@ class AgentPlace(Generic[S]):
             self._dispatcher.leave()
             self._dispatcher = None
 
+    def _leave_behind(self) -> None:
+        """What it had committed still has its grace; unless its supervisor ends, too."""
+        if self._runs is not None:
+            self._runs.give_up()
+        if not self._outbox or self._child is None:
+            return
+        winds_up = self._child.supervisor.winds_up
+        if winds_up.is_set():
+            self.give_up_errands()
+        else:
+            self.env.lingering.add(self)
+            self._lingering = trio.CancelScope()
+            self.spawn(self._linger, self._lingering, winds_up)
+
+    async def _linger(self, scope: trio.CancelScope, winds_up: trio.Event) -> None:
+        scope.deadline = trio.current_time() + self.spec.policy.grace
+        with scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_then_cancel, winds_up, scope)
+                self.when_done(scope.cancel)
+                await trio.sleep_forever()
+        if self._lingering is scope:
+            self.give_up_errands()
+            self._stop_lingering()
+
+    def _stop_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel(reason="there is a run again")
+            self._lingering = None
+            self.env.lingering.discard(self)
+            self.went_idle()
+
     # Reading --------------------------------------------------------------------------------
 
     @property
     def incarnation(self) -> int:
         """The number of the latest run."""
-        return 0 if self._child is None else self._child.incarnation
+        return self._former_runs + (0 if self._child is None else self._child.incarnation)
 
     @property
     def has_ended(self) -> bool:
@@ -657,12 +772,18 @@ class AgentPlace(Generic[S]):
             raise SpecError("runtime", None, f"given for an agent with {what}", of=self.agent.of)
         return self.env.runtime
 
-    async def carry_out_again(self, letter: DeadLetter) -> None:
-        """Carry out a directive that is a dead letter."""
-        await trio.lowlevel.checkpoint()
-        origin = Origin(letter.signal or _AGAIN, self.revision, 0)
-        if letter.directive is not None:  # pragma: no branch - it has a signal or a directive
-            carry_out(self, letter.directive, origin)
+
+async def _then_cancel(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel(reason="its supervisor ends")
+
+
+def _bare(error: AgentError) -> AgentError:
+    """``error`` without the frames it came through: they hold on to whatever is in them."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 as_place.register(AgentSpec, AgentPlace)
+
+_LOG: Final = logging.getLogger("trido")

@@ -34,8 +34,8 @@ class Plan:
     """There is to be no answer yet."""
     replies: list[Reply] = Factory(list)
     """Answers to calls that earlier turns deferred."""
-    errands: list[tuple[int, Any]] = Factory(list)
-    """What is begun in this order, each with its index among the directives."""
+    errands: list[Any] = Factory(list)
+    """What is begun in this order."""
     stops: bool = False
     """At last, the agent ends."""
 
@@ -54,7 +54,7 @@ def plan_of(
         if kind in ERRANDS:
             if isinstance(directive, Emit) and isinstance(directive.to, Via):
                 _known(directive.to.name, dispatch)
-            plan.errands.append((index, directive))
+            plan.errands.append(directive)
         elif kind in TIMING:
             plan.timing.append((index, directive))  # type: ignore[arg-type]
         elif isinstance(directive, Reply):
@@ -64,7 +64,7 @@ def plan_of(
         elif isinstance(directive, Stop):
             plan.stops = True
         elif kind in executors:
-            plan.errands.append((index, directive))
+            plan.errands.append(directive)
         else:
             raise InvalidDecision(
                 f"nobody carries out a {kind.__name__}: give the runtime an executor for it,"

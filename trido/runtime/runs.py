@@ -1,7 +1,7 @@
 """The `Run` actions of one agent: those in flight, and those that wait because there are too many.
 
 The waiting ones belong to the agent's place. Those in flight are tasks of its run: the end of the
-run cancels them.
+run cancels them. One is in flight until what came of it is in the mailbox.
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import trio
+from attrs import Factory, define
+from outcome import Error, Outcome
+from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Signal
+from trido.agents.errors import AgentError
 from trido.agents.running import Run, RunFailed
 from trido.agents.secrets import redacted
 from trido.agents.turn import Why
-from trido.runtime.envelope import Cast
+from trido.runtime.contained import contained, failure_of
+from trido.runtime.envelope import Envelope
 from trido.runtime.errors import AgentStopped, OutcomeUnknown
 from trido.runtime.work import execute
 
@@ -25,108 +30,163 @@ if TYPE_CHECKING:
 
 
 @final
-class Result(Cast):
+class Result(Envelope):
     """What comes of a `Run`, on its way to the agent."""
 
-    __slots__ = ()
+    __slots__ = ("_taken",)
 
     why: ClassVar[Why] = "run"
+
+    def __init__(self, signal: Signal) -> None:
+        super().__init__(signal)
+        self._taken = trio.Event()
+
+    def accepted(self) -> None:
+        """It is in the mailbox."""
+        self._taken.set()
+
+    def fail(self, error: AgentError) -> bool:
+        """It is a dead letter."""
+        self._taken.set()
+        return False
+
+    async def taken(self) -> None:
+        """Wait until it waits for room no more."""
+        await self._taken.wait()
+
+
+@final
+@define(eq=False)
+class Flight:
+    """One `Run`, from its commit until it has landed."""
+
+    directive: Run
+    number: int
+    scope: trio.CancelScope = Factory(trio.CancelScope)
+    """Cancels it."""
 
 
 @final
 class Runs:
     """The `Run` actions of one agent."""
 
-    __slots__ = ("_gone", "_place", "_waiting", "flying")
+    __slots__ = ("_again", "_gone", "_number", "_place", "_waiting", "flying")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
-        self._waiting: deque[Run] = deque()
+        self._number = 0
+        self._waiting: deque[Flight] = deque()
+        self._again: list[Flight] = []
         self._gone: trio.Event | None = None
-        self.flying: dict[trio.CancelScope, Run] = {}
-        """Those in flight, by the scopes that cancel them."""
+        self.flying: dict[Flight, None] = {}
+        """Those in flight."""
 
     def __len__(self) -> int:
         """How many wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._again)
 
     def put(self, directive: Run) -> None:
         """Run it, as soon as there are few enough in flight."""
-        self._waiting.append(directive)
+        self._number += 1
+        self._waiting.append(Flight(directive, self._number))
         self.resume()
 
     def resume(self) -> None:
-        """Begin those that can be."""
+        """Begin those that can be, in the order in which they were committed."""
         run = self._place.serving_run
-        while run is not None and self._waiting and len(self.flying) < self._place.settings.runs:
-            directive = self._waiting.popleft()
-            scope = trio.CancelScope()
-            self.flying[scope] = directive
-            run.need_host().start_soon(self._fly, run, directive, scope)
+        while run is not None and len(self) and len(self.flying) < self._place.settings.runs:
+            flight = self._next()
+            self.flying[flight] = None
+            run.need_host().start_soon(self._fly, run, flight)
+
+    def _next(self) -> Flight:
+        if self._again:
+            self._again.sort(key=lambda flight: flight.number, reverse=True)
+            return self._again.pop()
+        return self._waiting.popleft()
 
     async def close(self) -> None:
         """Cancel those in flight, and wait until they are gone."""
-        for scope in self.flying:
-            scope.cancel(reason="its agent ends")
-        if self.flying:
-            self._gone = trio.Event()
+        if not self.flying:
+            return
+        self._gone = trio.Event()
+        for flight in self.flying:
+            flight.scope.cancel(reason="its agent ends")
+        try:
             await self._gone.wait()
+        finally:
             self._gone = None
 
     def give_up(self) -> None:
-        """None of those that wait will be run."""
+        """None of those that wait will be run; those that were cancelled, not again."""
+        self._again.clear()
         waiting, self._waiting = self._waiting, deque()
-        for directive in waiting:
-            self._place.bury_directive(directive, AgentStopped(self._place.id))
+        for flight in waiting:
+            self._bury(flight.directive, AgentStopped(self._place.id))
 
     # The task -------------------------------------------------------------------------------
 
-    async def _fly(self, run: AgentRun[Any], directive: Run, scope: trio.CancelScope) -> None:
+    @enable_ki_protection
+    async def _fly(self, run: AgentRun[Any], flight: Flight) -> None:
+        outcome: Outcome[Signal | None] | None = None
         try:
-            with scope:
-                await self._carry_out(directive)
+            outcome = await contained(flight.scope, self._carry_out, flight.directive)
+            if outcome is not None:
+                await self._land(flight, outcome)
         finally:
-            del self.flying[scope]
-            if scope.cancelled_caught or run.is_cancelled:
-                self._interrupted(directive, run)
-            if self._gone is not None and not self.flying:
-                self._gone.set()
-            self._place.went_idle()
+            if outcome is None:
+                self._interrupted(flight, run)
+            self._landed(flight)
         self.resume()
+        self._place.went_idle()
 
-    async def _carry_out(self, directive: Run) -> None:
-        place = self._place
-        try:
-            result = await execute(
-                directive.action,
-                directive.params,
-                where=directive.where,
-                meters=place.env.meters,
-            )
-        except Exception as error:
-            await self._failed(directive, error)
-        else:
-            if directive.ok is not None:
-                await place.post(Result(Signal(directive.ok, result)))
-
-    async def _failed(self, directive: Run, error: Exception) -> None:
-        if directive.error is None:
-            self._place.directive_failed(directive, error)
-            return
-        failed = RunFailed(
-            directive.action.name,
-            directive.params,
-            kind=type(error).__name__,
-            error=redacted(error),
+    async def _carry_out(self, directive: Run) -> Signal | None:
+        """Run the action; the signal that tells of it, if one is to."""
+        meters = self._place.env.meters
+        result = await execute(
+            directive.action, directive.params, where=directive.where, meters=meters
         )
-        await self._place.post(Result(Signal(directive.error, failed)))
+        return None if directive.ok is None else Signal(directive.ok, result)
 
-    def _interrupted(self, directive: Run, run: AgentRun[Any]) -> None:
+    async def _land(self, flight: Flight, outcome: Outcome[Signal | None]) -> None:
+        signal = self._told(flight.directive, outcome)
+        if signal is None:
+            return
+        result = Result(signal)
+        if not self._place.deliver(result) and self._gone is None:
+            # It arrives in any case: from here on nothing is lost if this is cancelled.
+            with trio.CancelScope() as flight.scope:
+                await result.taken()
+
+    def _told(self, directive: Run, outcome: Outcome[Signal | None]) -> Signal | None:
+        if not isinstance(outcome, Error):
+            return outcome.unwrap()
+        error = failure_of(outcome.error)
+        if directive.error is None or not isinstance(error, Exception):
+            self._place.directive_failed(directive, error)
+            return None
+        name, params = directive.action.name, directive.params
+        failed = RunFailed(name, params, kind=type(error).__name__, error=redacted(error))
+        return Signal(directive.error, failed)
+
+    def _interrupted(self, flight: Flight, run: AgentRun[Any]) -> None:
         """The run of the agent ends; what becomes of this one is for the next to say."""
         place = self._place
-        if not place.goes_on_after(run.end):
+        if place.settings.recover == "fresh" or not place.goes_on_after(run.end):
             return
-        if directive.delivery == "at_most_once":
-            place.bury_directive(directive, OutcomeUnknown(place.id))
+        if flight.directive.delivery == "at_most_once":
+            self._bury(flight.directive, OutcomeUnknown(place.id))
         else:
-            self._waiting.appendleft(directive)
+            flight.scope = trio.CancelScope()
+            self._again.append(flight)
+
+    def _landed(self, flight: Flight) -> None:
+        del self.flying[flight]
+        if self._gone is not None and not self.flying:
+            self._gone.set()
+
+    def _bury(self, directive: Run, reason: AgentError) -> None:
+        def again(place: AgentPlace[Any]) -> None:
+            place.runs.put(directive)
+
+        self._place.bury_directive(directive, reason, again)

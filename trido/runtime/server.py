@@ -18,7 +18,7 @@ from outcome import Error, Outcome
 from trio.lowlevel import disable_ki_protection
 
 from trido.agents import Directive, Signal, Turn
-from trido.agents.errors import InvalidData, NoRoute, Reject
+from trido.agents.errors import AgentError, InvalidData, NoRoute, Reject
 from trido.agents.handlers import Hook
 from trido.agents.routing import Route
 from trido.agents.turn import NO_TURN
@@ -26,7 +26,7 @@ from trido.runtime.carrying import Origin, carry_out
 from trido.runtime.dispatcher import TURNS, Alarm
 from trido.runtime.effectful import EffectfulTurn
 from trido.runtime.ends import CrashNote, end_of, without_cancelled
-from trido.runtime.envelope import Envelope, Told
+from trido.runtime.envelope import Envelope, Own
 from trido.runtime.errors import Overloaded, TurnExpired
 from trido.runtime.host import Host
 from trido.runtime.plan import Plan, plan_of
@@ -54,15 +54,19 @@ class AgentRun(Generic[S]):
         "_context",
         "_end",
         "_grace",
+        "_has_stopped",
         "_is_entered",
         "_is_queued",
+        "_stops_when_ready",
         "current",
         "host",
+        "is_done",
         "open_turn",
         "phase",
         "place",
         "report",
         "resource",
+        "was_asked",
     )
 
     def __init__(self, place: AgentPlace[S], report: Report) -> None:
@@ -78,18 +82,22 @@ class AgentRun(Generic[S]):
         # Not the context of whoever sends the first signal.
         self._context = copy_context()
         self._context.run(CURRENT.set, self.current)
+        self.is_done: bool = False
+        """Nothing of it is left, but maybe errands that are to end."""
+        self.was_asked: bool = False
+        """Its supervisor has asked it to end."""
         self._end: End | None = None
         self._grace: Alarm | None = None
-        self._is_queued = self._is_entered = False
+        self._is_queued = self._is_entered = self._stops_when_ready = False
+        self._has_stopped = False
 
     # The port -------------------------------------------------------------------------------
 
     def cancel(self, deadline: float, reason: str) -> None:
         """Serve no more, and end in order."""
+        self.was_asked = True
         self.current.cleanup_time.end_by(deadline)
-        self._stop_grace()
-        if self.phase == "closing" and self._end == End("normal"):
-            return  # it is ending by itself; the supervisor sees to the grace now
+        self._stop_grace()  # from now on the supervisor sees to it
         self._wind_up(End("stopped"))
 
     def kill(self) -> None:
@@ -116,35 +124,22 @@ class AgentRun(Generic[S]):
             self._in_context(self._open_here)
 
     def _open_here(self) -> None:
-        try:
-            self.start_turn()
-        except BaseException as error:  # noqa: ASYNC103  # the end of this run
-            self.crash(error)
-        else:
-            self.ready()
+        self.start_turn()
+        self.ready()
 
-    def start_turn(self) -> None:
-        """Commit what `on_start` decides, if that is a plain function. Raises what it raises."""
-        hook = self.place.agent.starts
-        if hook is not None and not hook.is_async:
-            self._commit(self.told(_START), *self._decide(hook, None, self.told(_START)))
-
-    async def start_turn_that_awaits(self) -> None:
-        """The same for a hook that is async."""
-        hook = self.place.agent.starts
-        if hook is not None and hook.is_async:
-            await self._hook(hook, self.told(_START))
+    def start_turn(self) -> EffectfulTurn[S] | None:
+        """Commit what `on_start` decides; if that awaits, the turn that is not over yet."""
+        return self._hook(self.place.agent.starts, _START) if self.phase == "starting" else None
 
     def ready(self) -> None:
-        """Serve from now on."""
-        if self.phase == "starting":
-            self.phase = "serving"
-            self.report.ready(self.place.ref)
-            self.place.run_is_ready(self)
-
-    def told(self, signal: Signal) -> Told:
-        """The signal of a start or a stop."""
-        return Told(signal)
+        """Serve from now on; unless the start has failed, or was stopped."""
+        if self.phase != "starting":
+            return
+        self.phase = "serving"
+        self.report.ready(self.place.ref)
+        self.place.run_is_ready(self)
+        if self._stops_when_ready:
+            self.stop()
 
     # Serving --------------------------------------------------------------------------------
 
@@ -216,6 +211,21 @@ class AgentRun(Generic[S]):
         else:
             self._commit_or_crash(envelope, state, directives)
 
+    def _hook(self, hook: Hook | None, signal: Signal) -> EffectfulTurn[S] | None:
+        """The turn of the start or the stop; if it awaits, it is not over yet."""
+        if hook is None:
+            return None
+        envelope = Own(signal)
+        try:
+            if hook.is_async:
+                return self._begin_effectful(hook, None, envelope)
+            state, directives = self._decide(hook, None, envelope)
+        except BaseException as error:  # noqa: ASYNC103  # the end of this run
+            self.crash(error, envelope)
+        else:
+            self._commit_or_crash(envelope, state, directives)
+        return None
+
     def _decide(
         self, route: Route | Hook, data: Any, envelope: Envelope
     ) -> tuple[S, tuple[Directive, ...]]:
@@ -254,33 +264,58 @@ class AgentRun(Generic[S]):
         self, envelope: Envelope, state: S, directives: tuple[Directive, ...]
     ) -> None:
         try:
-            self._commit(envelope, state, directives)
+            plan = self._plan(directives)
         except Overloaded as error:
-            self.place.fail(envelope, error)
+            self._refuse(envelope, error)
         except BaseException as error:  # noqa: ASYNC103  # the end of this run
             self.crash(error, envelope)
+        else:
+            self._commit_as_planned(envelope, state, plan)
 
-    def _commit(self, envelope: Envelope, state: S, directives: tuple[Directive, ...]) -> None:
-        """Commit a turn, answer, and begin what it wants done.
+    def _commit_as_planned(self, envelope: Envelope, state: S, plan: Plan | None) -> None:
+        try:
+            self._commit(envelope, state, plan)
+        except BaseException as error:  # noqa: ASYNC103  # the end of this run
+            envelope.answer(state)  # it is committed: the turn was served
+            self.crash(error)
+
+    def _refuse(self, envelope: Envelope, error: AgentError) -> None:
+        """Nothing of this turn is committed. A start or a stop has failed by that."""
+        if isinstance(envelope, Own):
+            self.crash(error, envelope)
+        else:
+            self.place.fail(envelope, error)
+
+    def _plan(self, directives: tuple[Directive, ...]) -> Plan | None:
+        """What is to be done, if anything is.
 
         Raises:
-          InvalidDecision: nobody knows how to do it. Nothing was committed.
-          Overloaded: it does not fit in with what is still to be done. Nothing was committed.
+          InvalidDecision: nobody knows how to do it.
+          Overloaded: it does not fit in with what is still to be done.
         """
-        place = self.place
         if not directives:
-            place.commit(state)
-            envelope.answer(state)
-            return
+            return None
+        place = self.place
         plan = plan_of(directives, place.env.executors, place.env.dispatch)
         if plan.errands and not place.has_room(len(plan.errands)):
             raise Overloaded(place.id)
+        return plan
+
+    def _commit(self, envelope: Envelope, state: S, plan: Plan | None) -> None:
+        """Commit a turn, answer, and begin what it wants done."""
+        place = self.place
+        if plan is None:
+            place.commit(state)
+            envelope.answer(state)
+            return
         revision = place.revision
         place.commit(state)
-        place.timers.apply(plan.timing, revision)
+        if plan.timing:
+            place.timers.apply(plan.timing, revision, instant=envelope.is_instant)
         self._answer(envelope, plan, state)
-        for index, directive in plan.errands:
-            carry_out(place, directive, Origin(envelope.signal, revision, index))
+        origin = Origin(envelope.signal)
+        for directive in plan.errands:
+            carry_out(place, directive, origin)
         if plan.stops:
             self.stop()
 
@@ -296,21 +331,20 @@ class AgentRun(Generic[S]):
 
     # Effectful turns ------------------------------------------------------------------------
 
-    def _begin_effectful(self, route: Route, data: Any, envelope: Envelope) -> None:
-        turn = self._open(route, data, envelope)
-        self.need_host().start_soon(self._serve_effectful, turn)
-
-    def _open(self, route: Route | Hook, data: Any, envelope: Envelope) -> EffectfulTurn[S]:
+    def _begin_effectful(
+        self, route: Route | Hook, data: Any, envelope: Envelope
+    ) -> EffectfulTurn[S]:
         turn = self._turn_of(envelope, resource=self.resource)
         effectful = EffectfulTurn(self.place, envelope, route, data, turn)
         self.open_turn = effectful
+        self.need_host().start_soon(self._serve_effectful, effectful)
         return effectful
 
     async def _serve_effectful(self, turn: EffectfulTurn[S]) -> None:
         outcome = await turn.decide()
         self.open_turn = None
-        self._judge(turn, outcome)
         turn.over.set()
+        self._judge(turn, outcome)
         self.place.wake()
         self.place.went_idle()
 
@@ -323,11 +357,11 @@ class AgentRun(Generic[S]):
         elif turn.is_void:
             pass  # whoever sent the signal has been told
         elif self.is_cancelled:
-            place.interrupted(envelope, None)
+            place.interrupted(envelope, None, crashed=True)
         elif turn.has_expired:
-            place.fail(envelope, TurnExpired(place.id, envelope.signal.type, turn.limit))
-        elif isinstance(left, Reject):
-            place.fail(envelope, left)
+            self._refuse(envelope, TurnExpired(place.id, envelope.signal.type, turn.limit))
+        elif left is not None:
+            self._refuse(envelope, left)
         else:
             self._commit_effectful(turn, outcome.unwrap())
 
@@ -352,38 +386,26 @@ class AgentRun(Generic[S]):
         else:
             self._commit_or_crash(turn.envelope, state, directives)
 
-    async def _hook(self, hook: Hook, envelope: Envelope) -> None:
-        """Commit what a hook that is async decides. Raises what it raises."""
-        turn = self._open(hook, None, envelope)
-        outcome = await turn.decide()
-        self.open_turn = None
-        turn.over.set()
-        left = self._left(turn, outcome)
-        if left is not None:
-            raise left
-        if turn.has_expired:
-            raise TurnExpired(self.place.id, envelope.signal.type, turn.limit)
-        if not turn.is_void:
-            place = self.place
-            checked = place.agent.checked(hook, place.state, outcome.unwrap())
-            self._commit(envelope, *checked)
-
     # Ends -----------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """End by itself, in order."""
-        self._wind_up(End("normal"))
+        if self.phase == "starting":
+            self._stops_when_ready = True
+        else:
+            self._wind_up(End("normal"))
 
     def crash(self, error: BaseException, envelope: Envelope | None = None) -> None:
         """End by ``error``; ``envelope`` is what it came of."""
         end = end_of(error)
         place = self.place
-        if end.kind != "normal" and envelope is not None:
-            CrashNote(place.id, place.revision, envelope.signal.type, place.state).add_to(error)
+        if end.kind != "normal":
+            type = None if envelope is None else envelope.signal.type
+            CrashNote(place.id, place.revision, type, place.state).add_to(error)
         if envelope is not None:
             place.died_on(envelope, error, end)
         if self.phase == "closing":
-            self._end = end if self._end is None or self._end.kind in _ORDERLY else self._end
+            self.left_badly(error)
         else:
             self._wind_up(end)
 
@@ -416,6 +438,8 @@ class AgentRun(Generic[S]):
 
     def _interrupt(self, turn: EffectfulTurn[S]) -> None:
         """The turn in progress did not happen; whoever sent the signal is told at once."""
+        if turn.is_void:
+            return  # that was said before
         turn.interrupt("its agent ends")
         end = self._end or End("stopped")
         cause = end.reason if end.kind not in _ORDERLY else None
@@ -424,30 +448,27 @@ class AgentRun(Generic[S]):
     def _close_here(self, *, orderly: bool) -> None:
         if orderly:
             self._in_context(self.stop_turn)
-        if orderly and not self.place.comes_back:
+            self.place.close_requests()
+        if self.host is not None:  # for what that has committed
+            self.host.close(orderly=orderly)
+        elif orderly and not self.place.comes_back:
             self.place.when_done(self.finish)
         else:
             self.finish()
 
-    def stop_turn(self) -> None:
-        """Commit what `on_stop` decides, if that is a plain function."""
-        hook = self.place.agent.stops
-        if hook is None or hook.is_async:
-            return
-        told = self.told(_STOP)
-        try:
-            self._commit(told, *self._decide(hook, None, told))
-        except BaseException as error:  # noqa: ASYNC103  # how the run ends now
-            self.crash(error, told)
+    def stop_turn(self) -> EffectfulTurn[S] | None:
+        """Commit what `on_stop` decides, once; if that awaits, the turn that is not over yet."""
+        if self._has_stopped:
+            return None
+        self._has_stopped = True
+        return self._hook(self.place.agent.stops, _STOP)
 
-    async def stop_turn_that_awaits(self) -> None:
-        """The same for a hook that is async."""
-        hook = self.place.agent.stops
-        if hook is not None and hook.is_async:
-            try:
-                await self._hook(hook, self.told(_STOP))
-            except Exception as error:
-                self.crash(error)
+    @property
+    def carries_out(self) -> bool:
+        """Whether what is committed can be carried out by its tasks."""
+        if self.phase == "closing":
+            return self.end.kind in _ORDERLY and not self.place.comes_back
+        return self.phase != "over"
 
     def _set_grace(self) -> None:
         """Nobody asked it to end, so it sees to its grace itself."""
@@ -464,7 +485,10 @@ class AgentRun(Generic[S]):
     def expire(self) -> None:
         """The grace is over: what is not done by now will not be."""
         self.current.kill()
-        self.place.give_up_errands()
+        if self.open_turn is not None:
+            self._interrupt(self.open_turn)
+        if not self.place.goes_on_after(self.end):
+            self.place.give_up_errands()
         if self.host is not None:
             self.host.kill()
         else:
@@ -477,13 +501,11 @@ class AgentRun(Generic[S]):
     def left_badly(self, error: BaseException) -> None:
         """Something failed as it was being closed."""
         end = self._end
-        if end is None or end.kind in _ORDERLY:
+        if end is None or end.reason is None or end.kind == "normal":
             self._end = end_of(error)
-        elif end.reason is not None and end.kind != "killed":
-            both = [end.reason, error]
-            self._end = End(
-                end.kind, BaseExceptionGroup("it crashed, and so did what it left behind", both)
-            )
+        elif error is not end.reason:
+            message = "it crashed, and so did what it left behind"
+            self._end = end_of(BaseExceptionGroup(message, [end.reason, error]))
 
     def host_is_over(self, error: BaseException | None) -> None:
         """Nothing of it awaits any more; if something went wrong, by ``error``."""
@@ -502,7 +524,8 @@ class AgentRun(Generic[S]):
 
     def finish(self) -> None:
         """Nothing of it is left."""
-        if self.phase == "over":
+        self.is_done = True
+        if self.phase == "over" or self.place.is_ending_errands:
             return
         self.phase = "over"
         self._stop_grace()
