@@ -235,3 +235,20 @@ async def test_those_stopped_for_a_restart_that_is_given_up_do_not_wait_in_vain(
                 else:
                     await sup.stop_child("first")
         assert trio.current_time() < 10
+
+
+async def test_a_runtime_with_a_parked_agent_ends_and_nobody_waits_for_it() -> None:
+    async with trio.open_nursery() as nursery:
+
+        async def wait(ref: trido.AgentRef[Log]) -> None:
+            with pytest.raises(trido.NoSuchAgent):
+                await ref.wait_for(lambda state: state.seen == ("never",))
+
+        async with trido.open_runtime() as rt:
+            ref = await rt.start_agent(agent(), id="a")
+            await rt.start_agent(agent(), id="b")
+            nursery.start_soon(wait, ref)
+            while ref.status().state != "parked":
+                await ref.cast(boom())
+                await trio.sleep(0.1)
+        assert rt.find("a") is None

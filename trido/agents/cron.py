@@ -180,14 +180,16 @@ def due(
     first = table.next_after(last)
     if first > now:
         return Firings((), 0, _in_utc(last), first)
-    latest = table._latest(last, now)
+    latest, coming = first, table.next_after(first)
+    if coming <= now:
+        latest, coming = table._latest(last, now), table.next_after(now)
     planned: tuple[datetime, ...] = (latest,)
     if catch_up == "all":
         planned = tuple(islice(takewhile(latest.__ge__, table.after(last)), limit))
     elif catch_up == "skip" and now - latest >= _MINUTE:
         planned = ()
     left_out = 1 if first == latest else table._count(last, now)
-    return Firings(planned, left_out - len(planned), latest, table.next_after(now))
+    return Firings(planned, left_out - len(planned), latest, coming)
 
 
 # Definitions ----------------------------------------------------------------------------------

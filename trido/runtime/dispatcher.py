@@ -19,7 +19,7 @@ from trio.lowlevel import Abort, RaiseCancelT, RunVar, Task, enable_ki_protectio
 SLICE: Final = 200e-6
 """How many seconds of turns are served before other tasks get their turn."""
 TURNS: Final = 256
-"""How many turns, at most: in virtual time no turn takes any time."""
+"""How many turns, agents or alarms, at most: in virtual time none of them takes any time."""
 
 _FEW: Final = 64
 
@@ -97,6 +97,10 @@ class Dispatcher:
             dispatcher = dispatchers[nursery] = cls(nursery, name)
         return dispatcher
 
+    def __len__(self) -> int:
+        """How many alarms it holds, those that were cancelled and are still there included."""
+        return len(self._heap)
+
     def enter(self) -> None:
         """There is one more agent."""
         self._users += 1
@@ -154,7 +158,9 @@ class Dispatcher:
     def _serve(self) -> None:
         ready = self._ready
         until = trio.current_time() + SLICE
-        while ready:
+        for _ in range(TURNS):
+            if not ready:
+                return
             who = ready.popleft()
             if who.serve(until):
                 ready.append(who)
@@ -176,7 +182,9 @@ class Dispatcher:
 
     def _ring_all(self) -> None:
         now = trio.current_time()
-        while self._next() <= now:
+        for _ in range(TURNS):
+            if self._next() > now:
+                return
             who = heappop(self._heap)[2].who
             if who is not None:  # pragma: no branch - `_next` has dropped the others
                 who.ring()

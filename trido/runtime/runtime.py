@@ -101,7 +101,7 @@ class Runtime:
             raise SpecError("agent", agent, "a trido.Agent", of="start_agent")
         given = cast("SpecOptions", {**_TRIED, **options})
         spec = agent.spec(id=id, runtime=self, **given)
-        if not self.env.intake_open:
+        if self.env.refuses:
             await trio.lowlevel.checkpoint()
             raise IntakeClosed(id)
         return cast("AgentRef[S]", await self.start_spec(spec))
@@ -141,8 +141,12 @@ class Runtime:
 
     def stop_soon(self, place: AgentPlace[Any]) -> None:
         """Stop an agent, without waiting."""
-        nursery = cast("trio.Nursery", self._root.nursery)
-        nursery.start_soon(_stop, place, name=f"{place.id} (stop)")
+        nursery = self._root.nursery
+        if nursery is None or self._root.has_ended:
+            return
+        # Not in the context of whoever says so: that may be somebody who is just being stopped.
+        context = nursery.parent_task.context.copy()
+        context.run(lambda: nursery.start_soon(_stop, place, name=f"{place.id} (stop)"))
 
     # The bus --------------------------------------------------------------------------------
 
@@ -159,7 +163,7 @@ class Runtime:
         Raises:
           IntakeClosed: the runtime finishes what it has.
         """
-        if not self.env.intake_open:
+        if self.env.refuses:
             await trio.lowlevel.checkpoint()
             raise IntakeClosed(self._root.id)
         await cast("Bus", self.env.bus).publish(signal)
@@ -315,6 +319,7 @@ class _RuntimeBlock:
 
     @enable_ki_protection
     async def __aenter__(self) -> Runtime:
+        self._runtime.env.now()  # raises if that is no time
         await self._block.__aenter__()
         self._runtime.opened()
         return self._runtime
