@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import trio
-from attrs import Factory, define
+from attrs import define
 
 if TYPE_CHECKING:
     from trido.supervision.child import Child
@@ -24,23 +24,27 @@ class CleanupTime:
 
     grace: float = DEFAULT_GRACE
     _deadline: float = math.inf
-    _scopes: set[trio.CancelScope] = Factory(set)
+    _scopes: set[trio.CancelScope] | None = None
+    """Made when the first is opened: most runs of agents open none."""
 
     def open(self) -> trio.CancelScope:
         """A new shielded scope; `close` it when it has been left."""
         deadline = min(self._deadline, trio.current_time() + self.grace)
         scope = trio.CancelScope(shield=True, deadline=deadline)
+        if self._scopes is None:
+            self._scopes = set()
         self._scopes.add(scope)
         return scope
 
     def close(self, scope: trio.CancelScope) -> None:
         """Forget a scope that has been left."""
-        self._scopes.discard(scope)
+        if self._scopes is not None:  # pragma: no branch - it was opened
+            self._scopes.discard(scope)
 
     def end_by(self, deadline: float) -> None:
         """Let no scope last longer than this. It only ever gets shorter."""
         self._deadline = min(self._deadline, deadline)
-        for scope in self._scopes:
+        for scope in self._scopes or ():
             scope.deadline = min(scope.deadline, deadline)
 
     def expire(self) -> None:
@@ -54,7 +58,7 @@ class Current:
 
     child: Child[Any]
     cleanup_time: CleanupTime
-    supervisors: set[SupervisorBase] = Factory(set)
+    _supervisors: set[SupervisorBase] | None = None
     """Those opened in it: killing it means telling them."""
     task: trio.lowlevel.Task | None = None
     """The task that all of it descends from, if it has one of its own."""
@@ -69,10 +73,21 @@ class Current:
             above = nursery.parent_task
         return True
 
+    def opened(self, supervisor: SupervisorBase) -> None:
+        """A supervisor was opened in it."""
+        if self._supervisors is None:
+            self._supervisors = set()
+        self._supervisors.add(supervisor)
+
+    def closed(self, supervisor: SupervisorBase) -> None:
+        """It has ended."""
+        if self._supervisors is not None:
+            self._supervisors.discard(supervisor)
+
     def kill(self) -> None:
         """Take away what is left of the grace, here and in the supervisors opened here."""
         self.cleanup_time.expire()
-        for supervisor in list(self.supervisors):
+        for supervisor in list(self._supervisors or ()):
             # Asked only now: one that was opened by `nursery.start` may live elsewhere since.
             if self.has(supervisor.task):
                 supervisor.kill_children()

@@ -127,6 +127,8 @@ class SupervisorBase:
         """How the supervisor above asked it to end, if it did."""
         self._finished = False
         self.settled: trio.Event = trio.Event()
+        self.winds_up: trio.Event = trio.Event()
+        """Set once it stops its children for good. What a place has left behind ends then, too."""
         self.over: trio.Event = trio.Event()
 
     def __repr__(self) -> str:
@@ -372,7 +374,7 @@ class SupervisorBase:
         try:
             self.task = trio.lowlevel.current_task()
             if self.opened_by is not None:
-                self.opened_by.supervisors.add(self)
+                self.opened_by.opened(self)
             spare(self._scope)
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -421,6 +423,8 @@ class SupervisorBase:
             self.settled.set()
             if self._report is not None:
                 self._report.ready(self)
+        if self.is_stopping:
+            self.winds_up.set()
         return restarted
 
     async def _sleep_until(self, deadline: float) -> None:
@@ -468,6 +472,7 @@ class SupervisorBase:
 
     def _finish(self) -> None:
         self._finished = True
+        self.winds_up.set()
         callers, self._callers = self._callers, {}
         for task in callers.values():
             stopped = errors.SupervisorStopped(self.id)
@@ -478,7 +483,7 @@ class SupervisorBase:
         self._finish()
         self._inbox.clear()
         if self.opened_by is not None:
-            self.opened_by.supervisors.discard(self)
+            self.opened_by.closed(self)
         for record in self._machine.records.values():
             if self._machine.phase != "ended":
                 _child(record).place.changed("stopped", comes_back=False)
@@ -566,6 +571,9 @@ class SupervisorBase:
         self.error = operation.error
         if isinstance(self.error, errors.RestartLimitExceeded):
             self.error.opened_by = self.opened_by
+        for record in self._machine.records.values():
+            if record.state == "parked":  # nobody will run it again
+                _child(record).place.changed("stopped", comes_back=False)
         self._finish()
 
 
