@@ -129,7 +129,8 @@ def committed(head: Head, commit: Commit) -> None:
     head.consumed += commit.consumes is not None
     for key in commit.cancelled:
         head.timers.pop(key, None)
-    head.timers.update((timer.key, timer.due) for timer in commit.timers)
+    for timer in commit.timers:
+        head.timers[timer.key] = timer.due
 
 
 def move(head: Head, id: tuple[int, int], slot: Slot, status: Status) -> None:
