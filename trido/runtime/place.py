@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+_NOTHING: Final = frozenset[trio.Event]()
 _WITHOUT_RUN: Final = frozenset[State]({"stopped", "parked", "removed"})
 
 
@@ -133,7 +134,7 @@ class AgentPlace(Generic[S]):
         self._former_runs: int = 0
         """How many runs those had who had its ref before."""
         self._outbox: Outbox | None = None
-        self._ending: AbstractSet[trio.Event] = frozenset()
+        self._ending: AbstractSet[trio.Event] = _NOTHING
         self._lingering: trio.CancelScope | None = None
         self._timers: Timers | None = None
         self._requests: Requests | None = None
@@ -639,8 +640,12 @@ class AgentPlace(Generic[S]):
 
     def _drop_mailbox(self, kind: type[AgentError], cause: BaseException | None) -> None:
         """Give up what is in the mailbox, if it is not to be kept for the next run."""
-        if not self.settings.keep_mailbox:
-            for envelope in self.mailbox.clear():
+        if self.settings.keep_mailbox:
+            return
+        for envelope in self.mailbox.clear():
+            if envelope.deaths:  # what the last run died on is to be tried again
+                self.mailbox.put_back(envelope)
+            else:
                 self._fail_one(envelope, kind, cause)
 
     def _close_mailbox(self, kind: type[AgentError]) -> None:
