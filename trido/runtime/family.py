@@ -73,12 +73,13 @@ class Member:
 class Family:
     """The children of one agent."""
 
-    __slots__ = ("_closed", "_members", "_place", "_supervisor")
+    __slots__ = ("_closed", "_members", "_place", "supervisor")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
         self._members: dict[str, Member] = {}
-        self._supervisor: Supervisor | None = None
+        self.supervisor: Supervisor | None = None
+        """Of those that live with their parent, while there are any."""
         self._closed: AgentRun[Any] | None = None
         """The run that starts no more of them."""
 
@@ -110,13 +111,13 @@ class Family:
         above = run.report.child.supervisor
         supervisor = Supervisor(spec, above.bus, above=above, forgets=True)
         supervisor.opened_by = run.current
-        self._supervisor = supervisor
+        self.supervisor = supervisor
         host.start_soon(self._run, run, supervisor)
         return supervisor
 
     async def _run(self, run: AgentRun[Any], supervisor: Supervisor) -> None:
         await supervisor.run()
-        self._supervisor = None
+        self.supervisor = None
         error = supervisor.take_error()
         if error is not None:
             run.failed(error)
@@ -124,7 +125,7 @@ class Family:
     async def close(self) -> None:
         """Stop those that live with their parent, in reverse."""
         self._closed = self._place.run
-        supervisor = self._supervisor
+        supervisor = self.supervisor
         if supervisor is not None:
             supervisor.stop()
             await supervisor.over.wait()
@@ -173,7 +174,7 @@ class Family:
         place = self._place
         if place.run is self._closed:
             return False
-        supervisor = self._supervisor or self._supervise(place.run.need_host(), [])
+        supervisor = self.supervisor or self._supervise(place.run.need_host(), [])
         try:
             await supervisor.start_place(spec.id, spec)
         except SupervisorStopped:
@@ -205,8 +206,8 @@ class Family:
     async def _stop_member(self, member: Member) -> None:
         if member.place is not None:
             await member.place.stop()
-        elif self._supervisor is not None and member.spec is not None:
-            await self._supervisor.stop_child(member.spec)
+        elif self.supervisor is not None and member.spec is not None:
+            await self.supervisor.stop_child(member.spec)
 
     def _adopt(self, directive: AdoptChild) -> None:
         tag, ref = directive.tag, directive.ref
@@ -258,9 +259,15 @@ class Family:
         data = ChildStarted(kin.tag, child.id, child.incarnation, child.ref)
         self._place.tell_if_wanted(Signal("agent.child.started", data))
 
-    def child_exit(self, kin: Kin, down: Down, *, comes_back: bool) -> None:
-        """A run of a child has ended. Not told of one that ends with its parent's run."""
-        if not self._ends_too(kin):
+    def child_exit(
+        self, child: AgentPlace[Any], kin: Kin, down: Down, *, comes_back: bool
+    ) -> None:
+        """A run of a child has ended.
+
+        Not told of a child that never was ready: whoever wanted it is told otherwise. Nor of one
+        that ends with its parent's run.
+        """
+        if self.former(kin) is child and not self._ends_too(kin):
             data = ChildExit(kin.tag, down, comes_back)
             self._place.tell_if_wanted(Signal("agent.child.exit", data))
 
@@ -271,7 +278,7 @@ class Family:
             self._members.pop(kin.tag, None)
 
     def _ends_too(self, kin: Kin) -> bool:
-        supervisor = self._supervisor
+        supervisor = self.supervisor
         ends = supervisor is None or supervisor.is_stopping
         return ends and kin.on_parent_death is None
 

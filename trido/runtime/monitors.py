@@ -6,16 +6,17 @@ end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, final
 
 import trio
-from outcome import Value
+from outcome import Error, Outcome, Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
 
-from trido.agents import Signal
+from trido.agents import Address, AgentError, Signal
 from trido.agents.family import Down
 from trido.agents.secrets import redacted
-from trido.runtime.envelope import Told
+from trido.agents.turn import Why
+from trido.runtime.envelope import Envelope, Told
 from trido.runtime.errors import LinkedExit
 from trido.supervision.place import End
 
@@ -47,11 +48,12 @@ class Watcher(Protocol):
 class MonitorHandle:
     """What `Runtime.monitor` gives: it is told once the current run of an agent ends."""
 
-    __slots__ = ("_down", "_place", "_sleeper")
+    __slots__ = ("_down", "_is_over", "_place", "_sleeper")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
         self._down: Down | None = None
+        self._is_over = False
         self._sleeper: Task | None = None
         place.monitors.add(self)
 
@@ -63,15 +65,15 @@ class MonitorHandle:
     def tell(self, down: Down) -> None:
         """The run has ended."""
         self._down = down
-        task, self._sleeper = self._sleeper, None
-        if task is not None:
-            trio.lowlevel.reschedule(task, Value(down))
+        self._wake(Value(down))
 
     def demonitor(self, *, flush: bool = False) -> None:
-        """Be told no more; with ``flush``, forget what was told already."""
+        """Be told no more; with ``flush``, forget what was told already. Whoever waits is told."""
         self._place.monitors.discard(self)
+        self._is_over = True
         if flush:
             self._down = None
+        self._wake(Error(trio.ClosedResourceError("it does not monitor any more")))
 
     @enable_ki_protection
     async def wait(self) -> Down:
@@ -81,13 +83,17 @@ class MonitorHandle:
 
         Raises:
           RuntimeError: another task waits already.
+          trio.ClosedResourceError: it was told not to monitor any more.
         """
         if self._sleeper is not None:
             raise RuntimeError("another task waits for this monitor already")
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._down is not None:
+        if self._down is not None or self._is_over:
             await trio.lowlevel.cancel_shielded_checkpoint()
+        if self._down is not None:
             return self._down
+        if self._is_over:
+            raise trio.ClosedResourceError("it does not monitor any more")
 
         def abort(_: RaiseCancelT) -> Abort:
             self._sleeper = None
@@ -97,26 +103,112 @@ class MonitorHandle:
         told: Down = await trio.lowlevel.wait_task_rescheduled(abort)
         return told
 
+    def _wake(self, outcome: Outcome[Down]) -> None:
+        task, self._sleeper = self._sleeper, None
+        if task is not None:
+            trio.lowlevel.reschedule(task, outcome)
+
+
+@final
+class AgentDown(Envelope):
+    """Word of the end of a run, on its way to the agent that monitored it."""
+
+    __slots__ = ("_watcher",)
+
+    why: ClassVar[Why] = "told"
+
+    def __init__(self, watcher: AgentWatcher, down: Down) -> None:
+        super().__init__(Signal("agent.down", down))
+        self._watcher = watcher
+
+    def begun(self) -> None:
+        """It is seen."""
+        self._watcher.seen(self)
+
+    def fail(self, error: AgentError) -> bool:
+        """It will not be seen."""
+        self._watcher.seen(self)
+        return False
+
 
 @final
 class AgentWatcher:
     """An agent that monitors another."""
 
-    __slots__ = ("_place", "_sent")
+    __slots__ = ("_ref", "_watching", "other", "unseen")
 
-    def __init__(self, place: AgentPlace[Any]) -> None:
-        self._place = place
-        self._sent: Told | None = None
+    def __init__(self, watching: Watching, ref: Address) -> None:
+        self._watching = watching
+        self._ref = ref
+        self.other: AgentPlace[Any] | None = None
+        """Whom it monitors; None if it has told, or was told not to."""
+        self.unseen: dict[AgentDown, None] = {}
+        """What it has told and nobody has seen yet."""
 
     def tell(self, down: Down) -> None:
         """The run has ended: the agent is sent a signal."""
-        self._sent = Told(Signal("agent.down", down))
-        self._place.tell(self._sent)
+        self.other = None
+        told = AgentDown(self, down)
+        self.unseen[told] = None
+        self._watching.place.deliver(told)
+
+    def seen(self, told: AgentDown) -> None:
+        """The turn of that signal has begun."""
+        self.unseen.pop(told, None)
+        self.forget_if_spent()
+
+    def leave(self) -> None:
+        """Monitor nobody any more."""
+        if self.other is not None:
+            self.other.monitors.discard(self)
+            self.other = None
+        self.forget_if_spent()
 
     def flush(self) -> None:
-        """Withdraw the signal, if its turn has not begun."""
-        if self._sent is not None:
-            self._place.mailbox.withdraw(self._sent)
+        """Withdraw what nobody has seen yet."""
+        for told in list(self.unseen):
+            self._watching.place.mailbox.withdraw(told)
+            self.seen(told)
+
+    def forget_if_spent(self) -> None:
+        """Nobody needs to know of it once it has nothing left to tell or to withdraw."""
+        if self.other is None and not self.unseen:
+            self._watching.watchers.pop(self._ref, None)
+
+
+@final
+class Watching:
+    """Whom one agent monitors, by their addresses."""
+
+    __slots__ = ("place", "watchers")
+
+    def __init__(self, place: AgentPlace[Any]) -> None:
+        self.place: AgentPlace[Any] = place
+        self.watchers: dict[Address, AgentWatcher] = {}
+
+    def monitor(self, ref: Address, other: AgentPlace[Any] | None) -> None:
+        """Monitor the current run of ``other``; None if there is no such agent."""
+        watcher = self.watchers.get(ref)
+        if watcher is None:
+            watcher = self.watchers[ref] = AgentWatcher(self, ref)
+        if other is None:
+            watcher.tell(down(ref.id, 0, None))
+        elif watcher.other is None:
+            watcher.other = other
+            other.monitors.add(watcher)
+
+    def demonitor(self, ref: Address, *, flush: bool) -> None:
+        """Monitor it no more; with ``flush``, withdraw what nobody has seen yet."""
+        watcher = self.watchers.get(ref)
+        if watcher is not None:
+            watcher.leave()
+            if flush:
+                watcher.flush()
+
+    def run_ended(self) -> None:
+        """The run that watched has ended: what it has been told stays in the mailbox."""
+        for watcher in list(self.watchers.values()):
+            watcher.leave()
 
 
 @final

@@ -46,7 +46,7 @@ from trido.runtime.settings import Settings
 from trido.runtime.spec import AgentSpec
 from trido.runtime.timers import Timers
 from trido.runtime.waiting import Waiting
-from trido.supervision import Child
+from trido.supervision import Child, Supervisor
 from trido.supervision.current import CURRENT, CleanupTime, Current
 from trido.supervision.incarnation import break_out
 from trido.supervision.messages import Fail
@@ -249,6 +249,11 @@ class AgentPlace(Generic[S]):
         if self.settings.children or self._family is not None:
             await self.family.open(host)
 
+    @property
+    def supervisor_below(self) -> Supervisor | None:
+        """The supervisor of the children that live with it, if there are any."""
+        return None if self._family is None else self._family.supervisor
+
     async def close_children(self) -> None:
         """Stop the children that end with a run."""
         if self._family is not None:
@@ -324,7 +329,7 @@ class AgentPlace(Generic[S]):
         told = None if end is None else down(self.id, self.incarnation, end)
         if told is not None and not (self._is_told and comes_back):
             self._is_told = True
-            kin.parent.family.child_exit(kin, told, comes_back=comes_back)
+            kin.parent.family.child_exit(self, kin, told, comes_back=comes_back)
         if self.has_ended:
             kin.parent.family.child_gone(kin, told)
             self.kin = None

@@ -14,7 +14,7 @@ from trido.agents.secrets import redacted
 from trido.runtime.dead_letters import DeadLetters
 from trido.runtime.envelope import Call, Cast
 from trido.runtime.errors import IntakeClosed, NoSuchAgent, Overloaded
-from trido.runtime.holding import held_turn, refuse_circle
+from trido.runtime.holding import held_turn, refuse_circle, waiting_for
 from trido.runtime.spot import Spot
 from trido.runtime.waiting import holds
 from trido.supervision import DeadlockError
@@ -67,7 +67,7 @@ class AgentRef(Address, Generic[S_co]):
     Made by the runtime only: the `Child.value` of an agent's child is its ref.
     """
 
-    __slots__ = ("place",)
+    __slots__ = ("__weakref__", "place")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self.place: AgentPlace[Any] = place
@@ -200,7 +200,7 @@ class AgentRef(Address, Generic[S_co]):
         turn = held_turn()
         if place.in_turn:
             raise DeadlockError(f"agent {self.id!r} calls itself while it serves a signal")
-        if turn is None and not place.env.intake_open:
+        if place.env.refuses:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise IntakeClosed(self.id)
         if turn is not None:
@@ -214,22 +214,14 @@ class AgentRef(Address, Generic[S_co]):
 
     async def _answer(self, call: Call) -> Any:
         place = self.place
-        turn = held_turn()
         call.task = trio.lowlevel.current_task()
 
         def withdraw(_: RaiseCancelT) -> Abort:
             place.withdraw(call)
             return Abort.SUCCEEDED
 
-        if turn is None:
+        with waiting_for(held_turn(), place):
             return await trio.lowlevel.wait_task_rescheduled(withdraw)
-        turn.calls[place] += 1
-        try:
-            return await trio.lowlevel.wait_task_rescheduled(withdraw)
-        finally:
-            turn.calls[place] -= 1
-            if not turn.calls[place]:
-                del turn.calls[place]
 
     async def cast(self, signal: Signal, /) -> None:
         """Send ``signal``, and wait for no answer; only for room, if there is none.
@@ -241,6 +233,7 @@ class AgentRef(Address, Generic[S_co]):
 
         Raises:
           Overloaded: the mailbox is full, and the agent was made with ``overflow="reject"``.
+          DeadlockError: there is no room, and the agents would wait for each other for ever.
         """
         await self.send(Cast(_signal(signal)))
 
@@ -260,7 +253,14 @@ class AgentRef(Address, Generic[S_co]):
             return
         if arrived:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            return
+        else:
+            await self._wait_for_room(cast)
+
+    async def _wait_for_room(self, cast: Cast) -> None:
+        place = self.place
+        turn = held_turn()
+        if turn is not None:
+            refuse_circle(turn, place)
         cast.waiting = trio.lowlevel.current_task()
         place.mailbox.wait(cast)
 
@@ -268,7 +268,8 @@ class AgentRef(Address, Generic[S_co]):
             place.mailbox.withdraw(cast)
             return Abort.SUCCEEDED
 
-        await trio.lowlevel.wait_task_rescheduled(withdraw)
+        with waiting_for(turn, place):
+            await trio.lowlevel.wait_task_rescheduled(withdraw)
 
     @enable_ki_protection
     def cast_nowait(self, signal: Signal, /) -> None:
@@ -289,7 +290,7 @@ class AgentRef(Address, Generic[S_co]):
             place.fail(cast, error)
 
     def _check_intake(self) -> None:
-        if not self.place.env.intake_open and held_turn() is None and not self.place.in_turn:
+        if self.place.env.refuses:
             raise IntakeClosed(self.id)
 
 

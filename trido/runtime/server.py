@@ -35,6 +35,7 @@ from trido.supervision.place import End, Report
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
+    from trido.supervision import Supervisor
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -113,6 +114,10 @@ class AgentRun(Generic[S]):
     def stack(self) -> str:
         """Where its tasks are."""
         return "" if self.host is None else self.host.stack()
+
+    def below(self) -> Supervisor | None:
+        """The supervisor of its children."""
+        return self.place.supervisor_below
 
     # Start ----------------------------------------------------------------------------------
 

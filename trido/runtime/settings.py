@@ -125,6 +125,9 @@ class Settings:
                 allowed = "different tags for all of them"
                 raise SpecError("children", tag, allowed, of=self.of)
             tags.add(tag)
+            if isinstance(child, SpawnAgent) and child.detached:
+                allowed = "no detached child, which outlives runs: spawn it in on_start"
+                raise SpecError("children", child, allowed, of=self.of)
 
     def _check_schedules(self) -> None:
         keys = set[str]()

@@ -64,7 +64,8 @@ _LOG: Final = logging.getLogger("trido")
 class WatchdogSpec:
     """Tell of code that runs for ``limit`` seconds without letting anything else run.
 
-    ``tell`` is called with a `Blocked`, once for each time, as soon as other tasks run again.
+    ``tell`` is called with a `Blocked`, once for each time, and at once: from the watchdog's own
+    thread, since the event loop may never run again. What it raises is logged.
     """
 
     limit: float
@@ -118,9 +119,11 @@ class Watchdog(trio.abc.Instrument):
     async def watch(self) -> None:
         """Look after the loop that this is called in, until `stop`."""
         trio.lowlevel.add_instrument(self)
-        token, thread = trio.lowlevel.current_trio_token(), threading.get_ident()
+        thread = threading.get_ident()
         try:
-            await trio.to_thread.run_sync(self._look_on, token, thread)
+            # Not one of the threads that others wait for: it takes its as long as it lives.
+            limiter = trio.CapacityLimiter(1)
+            await trio.to_thread.run_sync(self._look_on, thread, limiter=limiter)
         finally:
             self._stopped.set()
             trio.lowlevel.remove_instrument(self)
@@ -131,11 +134,17 @@ class Watchdog(trio.abc.Instrument):
 
     # In the thread ------------------------------------------------------------------------------
 
-    def _look_on(self, token: trio.lowlevel.TrioToken, thread: int) -> None:
+    def _look_on(self, thread: int) -> None:
         while not self._stopped.wait(self._spec.limit / 4):
             blocked = self._look(thread)
             if blocked is not None:
-                token.run_sync_soon(self._spec.tell, blocked)
+                self._tell(blocked)
+
+    def _tell(self, blocked: Blocked) -> None:
+        try:
+            self._spec.tell(blocked)
+        except Exception:
+            _LOG.exception("what a watchdog tells of failed; it goes on")
 
     def _look(self, thread: int) -> Blocked | None:
         step, turn = self._step, self._turn

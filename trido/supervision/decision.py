@@ -206,6 +206,8 @@ class Machine:
         elif record.state == "restarting" and not record.live and record.chain == item.chain:
             if isinstance(item, Retry):
                 over = self._count(record, record.last_crash)
+                if not over:
+                    yield Moved(record, record.state, comes_back=True)
                 yield from self._attempt(record, record.last_crash, over)
             else:
                 self._job = self._restart_job(record)
@@ -394,7 +396,7 @@ class Machine:
         )
         over = self._count(record, _cause(end)) if restarted else ""
         if restarted:
-            yield self._move(record, "retry")
+            yield self._move(record, "retry", comes_back=not over)
         else:
             yield self._move(record, "remove" if self._leaves(record) else "end")
         yield self._tell(events.ChildEnded, record, outcome=outcome, reason=end.reason)
@@ -824,7 +826,7 @@ class Machine:
         if self._job is job:
             self._job = None
 
-    def _move(self, record: Record, trigger: Trigger) -> Moved:
+    def _move(self, record: Record, trigger: Trigger, *, comes_back: bool = False) -> Moved:
         before, record.state = record.state, _next_state(record.state, trigger)
         if record.policy.significant:
             self._significant_up += (record.state in UP) - (before in UP)
@@ -833,7 +835,7 @@ class Machine:
             self._returning.pop(record.id, None)
             self._orphaned.pop(record.id, None)
             del self.records[record.id]
-        return Moved(record, record.state, record.id in self._returning)
+        return Moved(record, record.state, comes_back or record.id in self._returning)
 
     def _tell(self, event: type[events.Event], record: Record | None, **fields: object) -> Tell:
         settings = self.settings

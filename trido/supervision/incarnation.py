@@ -119,6 +119,9 @@ class FunctionRun:
             name=f"{self._report.name} (kill)",
         )
 
+    def below(self) -> None:
+        """What a function opens is its own affair."""
+
     def stack(self) -> str:
         """The tasks of this run, and where each is."""
         return stack_below(self._task) if self._task else ""

@@ -169,7 +169,7 @@ class Moved:
     record: Record
     state: State
     comes_back: bool
-    """It was stopped only to be started again."""
+    """It is going to be started again: it crashed, or was stopped with the group it is in."""
 
 
 @frozen

@@ -67,3 +67,7 @@ class SupervisorRun:
     def stack(self) -> str:
         """Its tree."""
         return self._supervisor.tree()
+
+    def below(self) -> SupervisorBase:
+        """The supervisor."""
+        return self._supervisor

@@ -8,7 +8,7 @@ teaches it to run something else by registering a kind of spec with `as_place`.
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
@@ -16,6 +16,9 @@ from trido.errors import SpecError
 from trido.supervision.child import Child
 from trido.supervision.messages import End
 from trido.supervision.tables import State
+
+if TYPE_CHECKING:
+    from trido.supervision.supervisor import SupervisorBase
 
 __all__ = ["End", "Place", "Report", "Run", "as_place"]
 
@@ -74,6 +77,10 @@ class Run(Protocol):
         """Where it is, for a person to read."""
         ...
 
+    def below(self) -> SupervisorBase | None:
+        """The supervisor of children of its own, if it has some that belong into a drawing."""
+        ...
+
 
 class Place(Protocol):
     """A spec in a supervisor."""
@@ -85,8 +92,9 @@ class Place(Protocol):
     def changed(self, state: State, *, comes_back: bool) -> None:
         """The place is now in this state.
 
-        ``comes_back`` says that it was stopped only to be started again, with the group it is in.
-        If that is given up, it is told its state once more, without.
+        ``comes_back`` says that it is going to be started again: it crashed, or it was stopped only
+        with the group it is in. Whether a run whose start failed is tried again is told by telling
+        the state once more. If it is given up after all, the place is told its state without.
         """
         ...
 

@@ -724,10 +724,13 @@ def _settings(
 
 
 def _draw_child(record: Record) -> draw.Node:
+    run = _child(record).run
+    below = None if run is None else run.below()
+    node = draw.Node(record.id)
     if isinstance(record.value, SupervisorBase):
         node = record.value._drawing()
-    else:
-        node = draw.Node(record.id)
+    elif below is not None:
+        node.children = below._drawing().children
     plural = "" if record.restarts == 1 else "s"
     restarts = f", {record.restarts} restart{plural}" if record.restarts else ""
     node.text += f" {record.state} (run {record.incarnation}{restarts})"
