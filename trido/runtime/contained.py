@@ -77,4 +77,10 @@ def _unwrapped(error: BaseException) -> BaseException:
 async def _call(
     found: list[Outcome[T]], fn: Callable[..., Awaitable[T]], args: tuple[Any, ...]
 ) -> None:
-    found.append(await acapture(fn, *args))
+    found.append(await acapture(_unless_cancelled, fn, args))
+
+
+async def _unless_cancelled(fn: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+    """What is cancelled before it begins never does."""
+    await trio.lowlevel.checkpoint_if_cancelled()
+    return await fn(*args)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import final
+from typing import Any, final
 
 import trio
 from attrs import frozen
@@ -62,7 +62,7 @@ class CrashNote:
 
     def add_to(self, error: BaseException) -> None:
         """Have whoever prints the traceback of ``error`` print this below it."""
-        notes = getattr(error, "__notes__", ())
+        notes: list[Any] = getattr(error, "__notes__", [])
         error.__notes__ = [*(note for note in notes if not self._is_of_same(note)), self]
 
     def _is_of_same(self, note: object) -> bool:

@@ -1,13 +1,16 @@
 """Who holds an open turn: so that agents that wait for each other in a circle are told at once.
 
-An edge A → B stands while a task that holds A's open turn waits for an unanswered call to B. A call
-that would close a circle could never be answered: every agent in it holds its mailbox while it
-waits. Holding is a context variable, so tasks that a handler starts hold too, and is void once the
-turn has ended.
+An edge A → B stands while a task that holds A's open turn waits for an unanswered call to B, or for
+room in B's full mailbox. What would close a circle would wait for ever: every agent in it holds its
+mailbox while it waits. Holding is a context variable, so tasks that a handler starts hold too, and
+is void once the turn has ended.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +29,25 @@ def held_turn() -> EffectfulTurn[Any] | None:
     return turn if turn is not None and turn.is_open else None
 
 
+@contextmanager
+def waiting_for(turn: EffectfulTurn[Any] | None, receiver: AgentPlace[Any]) -> Generator[None]:
+    """Inside, the calling task, which holds ``turn``, waits for ``receiver``."""
+    if turn is None:
+        yield
+        return
+    turn.calls[receiver] += 1
+    try:
+        yield
+    finally:
+        turn.calls[receiver] -= 1
+        if not turn.calls[receiver]:
+            del turn.calls[receiver]
+
+
 def refuse_circle(turn: EffectfulTurn[Any], receiver: AgentPlace[Any]) -> None:
-    """Raise `DeadlockError` if a call from ``turn`` to ``receiver`` could never be answered."""
-    way = _way(receiver, turn.place, {receiver})
-    if way is None:
+    """Raise `DeadlockError` if ``turn`` could only wait for ``receiver`` in vain."""
+    way = _way(receiver, turn.place)
+    if not way:
         return
     if len(way) == 1:
         message = f"agent {receiver.id!r} calls itself while it serves a signal"
@@ -39,17 +57,20 @@ def refuse_circle(turn: EffectfulTurn[Any], receiver: AgentPlace[Any]) -> None:
     raise DeadlockError(message)
 
 
-def _way(
-    start: AgentPlace[Any], goal: AgentPlace[Any], seen: set[AgentPlace[Any]]
-) -> list[AgentPlace[Any]] | None:
-    """How one waits for the other, if it does."""
-    if start is goal:
-        return [start]
-    turn = start.open_turn
-    for called in () if turn is None else turn.calls:
-        if called not in seen:
-            seen.add(called)
-            rest = _way(called, goal, seen)
-            if rest is not None:
-                return [start, *rest]
-    return None
+def _way(start: AgentPlace[Any], goal: AgentPlace[Any]) -> list[AgentPlace[Any]]:
+    """By which agents one waits for the other; none if it does not."""
+    found_from: dict[AgentPlace[Any], AgentPlace[Any] | None] = {start: None}
+    todo = deque([start])
+    while todo and goal not in found_from:
+        place = todo.popleft()
+        turn = place.open_turn
+        for other in () if turn is None else turn.calls:
+            if other not in found_from:
+                found_from[other] = place
+                todo.append(other)
+    way: list[AgentPlace[Any]] = []
+    at = goal if goal in found_from else None
+    while at is not None:
+        way.append(at)
+        at = found_from[at]
+    return way[::-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, final
 
 import trio
@@ -19,7 +20,7 @@ class Spot:
     __slots__ = ("_since", "_turns")
 
     def __init__(self) -> None:
-        self._since = trio.current_time()
+        self._since = -math.inf
         self._turns = 0
 
     @classmethod

@@ -7,7 +7,13 @@ from typing import Generic, TypeVar, final
 
 import trio
 from outcome import Error, Value
-from trio.lowlevel import Abort, RaiseCancelT, Task, disable_ki_protection
+from trio.lowlevel import (
+    Abort,
+    RaiseCancelT,
+    Task,
+    disable_ki_protection,
+    enable_ki_protection,
+)
 
 from trido.runtime.errors import NoSuchAgent
 
@@ -23,6 +29,7 @@ class Waiting(Generic[S]):
     def __init__(self) -> None:
         self._waiting: dict[Task, Callable[[S], object]] = {}
 
+    @enable_ki_protection
     async def wait(self, predicate: Callable[[S], object]) -> S:
         """Wait for a state of which ``predicate`` is true. Raises what it raises."""
         task = trio.lowlevel.current_task()
