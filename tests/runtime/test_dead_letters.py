@@ -218,10 +218,11 @@ async def test_what_was_to_be_published_is_published_again() -> None:
         await settle()
         busy.cast_nowait(note("full"))
         ref = await rt.start_agent(agent(), id="a", shutdown=1.0)
-        await ref.call(do(trido.Emit(note("1"))))
+        await ref.call(do(trido.Emit(note("1")), trido.Emit(note("2"))))
         await ref.stop()
-        *_, letter = rt.dead_letters
+        *_, letter, later = rt.dead_letters
         assert (letter.agent, letter.signal) == ("a", note("1"))
+        assert (later.agent, later.signal) == ("a", note("2"))
         await rt.start_agent(agent(), id="a")
         with rt.subscribe("note") as signals:
             await rt.dead_letters.resend(letter)

@@ -393,6 +393,26 @@ async def test_an_agent_whose_executor_cannot_be_killed_is_a_zombie_until_it_end
             assert "a" not in rt.supervisor
 
 
+async def test_an_executor_that_cannot_be_killed_is_told_of_if_its_agent_is_gone(
+    caplog: Any,
+) -> None:
+    rock = Endless()
+
+    async def endless(charge: Charge) -> None:
+        await rock.run()
+
+    with rock:
+        async with trido.open_runtime(executors={Charge: endless}) as rt:
+            ref = await rt.start_agent(
+                agent(), id="a", restart="temporary", shutdown=2.0, kill_timeout=1.0
+            )
+            await ref.call(do(Charge("1")))
+            await ref.cast(boom())
+            await trio.sleep(10)
+            assert "agent 'a' has ended, and one of its executors does not" in caplog.text
+            rock.end()
+
+
 # After a crash for good ---------------------------------------------------------------------------
 
 

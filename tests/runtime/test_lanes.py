@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from typing import Any, TypeAlias
 from unittest.mock import patch
 
 import pytest
 import trio
 from attrs import frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
 
 import trido
 from tests.runtime.desk import Boom, Log, agent, boom, do, note, reasons, settle
@@ -229,3 +234,234 @@ async def test_a_drain_waits_until_the_lanes_are_empty() -> None:
         rt.close_intake()
         await rt.drain()
         assert till.lines == "<1 1"
+
+
+# The outbox itself --------------------------------------------------------------------------------
+
+
+class Thing:
+    """An item that is done at once, or when it is told to be."""
+
+    def __init__(self, box: outbox.Outbox, lane: str, log: list[str], *, at_once: bool) -> None:
+        self.box = box
+        self.lane = lane
+        self.log = log
+        self.at_once = at_once
+
+    def begin(self) -> bool:
+        self.log.append(f"begin {self.lane}")
+        return self.at_once
+
+    def give_up(self) -> None:
+        self.log.append(f"give up {self.lane}")
+
+
+class Box:
+    """An outbox whose things are numbered within their lanes, and what was done in each lane."""
+
+    def __init__(self) -> None:
+        self.idle = 0
+        self.box = outbox.Outbox(self._went_idle)
+        self.lanes: dict[str, list[str]] = {}
+        self.put_in: dict[str, list[bool]] = {}
+
+    def _went_idle(self) -> None:
+        self.idle += 1
+
+    def put(self, lane: str, *, at_once: bool) -> None:
+        log = self.lanes.setdefault(lane, [])
+        self.put_in.setdefault(lane, []).append(at_once)
+        self.box.put(lane, Thing(self.box, lane, log, at_once=at_once))
+
+    def done(self, lane: str) -> None:
+        self.box.done(lane)
+
+    def begun(self, lane: str) -> int:
+        return len(self.lanes.get(lane, ()))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("put"), st.sampled_from("abc"), st.booleans()),
+            st.tuples(st.just("done"), st.sampled_from("abc"), st.none()),
+        )
+    )
+)
+def test_an_outbox_begins_the_next_in_a_lane_when_the_one_before_is_done(
+    steps: list[tuple[str, str, bool | None]],
+) -> None:
+    box = Box()
+    model: dict[str, list[bool]] = {lane: [] for lane in "abc"}  # those that wait, the first begun
+    begun = dict.fromkeys("abc", 0)
+    for step, lane, at_once in steps:
+        waiting = model[lane]
+        if step == "put":
+            box.put(lane, at_once=bool(at_once))
+            begun[lane] += not waiting
+            if waiting or not at_once:
+                waiting.append(bool(at_once))
+        elif waiting:
+            box.done(lane)
+            waiting.pop(0)
+            while waiting:
+                begun[lane] += 1
+                if not waiting[0]:
+                    break
+                waiting.pop(0)
+        assert {one: box.begun(one) for one in "abc"} == begun
+        assert len(box.box) == sum(map(len, model.values()))
+
+
+def test_what_could_not_be_begun_in_a_lane_is_begun_again() -> None:
+    box = Box()
+    box.put("a", at_once=False)
+    box.put("a", at_once=True)
+    box.box.resume("b")
+    assert box.begun("a") == 1
+    (thing, _) = box.box._lanes["a"]
+    thing.at_once = True  # type: ignore[attr-defined]
+    box.box.resume("a")
+    assert (box.begun("a"), len(box.box), box.idle) == (3, 0, 1)
+
+
+def test_who_waits_for_an_empty_outbox_is_told_once() -> None:
+    box, told = Box(), list[str]()
+    box.box.when_empty(lambda: told.append("at once"))
+    box.put("a", at_once=False)
+    box.box.when_empty(lambda: told.append("later"))
+    assert told == ["at once"]
+    box.done("a")
+    box.put("a", at_once=False)
+    box.done("a")
+    assert told == ["at once", "later"]
+
+
+def test_what_is_given_up_is_told_so_and_nobody_waits_any_more() -> None:
+    box, told = Box(), list[str]()
+    box.put("a", at_once=False)
+    box.put("a", at_once=False)
+    box.put("b", at_once=False)
+    box.box.when_empty(lambda: told.append("empty"))
+    box.box.give_up()
+    assert (box.lanes, told) == (
+        {"a": ["begin a", "give up a", "give up a"], "b": ["begin b", "give up b"]},
+        [],
+    )
+    box.done("a")  # too late
+    assert len(box.box) == 0
+
+
+# All of it together -------------------------------------------------------------------------------
+
+Step: TypeAlias = tuple[Any, ...]
+LANES = ("till", "mail")
+
+charges = st.tuples(st.sampled_from(LANES), st.sampled_from((0.0, 1.0, 3.0)), st.booleans())
+steps = st.one_of(
+    st.tuples(st.just("turn"), st.lists(charges, min_size=1, max_size=4)),
+    st.tuples(st.just("crash")),
+    st.tuples(st.just("wait"), st.sampled_from((0.0, 0.5, 2.0))),
+    st.tuples(st.sampled_from(("stop", "kill", "Stop", "revive"))),
+)
+
+
+@frozen
+class Errand:
+    """What a lane is to do; ``number`` says when it was committed."""
+
+    number: int
+    seconds: float
+    fails: bool
+
+
+@frozen
+class Mail(Errand):
+    pass
+
+
+class Office:
+    """An agent that is started again whenever it has ended, and what its lanes did."""
+
+    def __init__(self, rt: trido.Runtime, begun: dict[str, list[int]], ended: list[int]) -> None:
+        self.rt = rt
+        self.begun = begun
+        self.ended = ended
+        self.committed: dict[str, list[int]] = {lane: [] for lane in LANES}
+        self.number = 0
+
+    async def take(self, step: Step) -> None:
+        ref = self.rt.find("a") or await self.rt.start_agent(
+            agent(), id="a", shutdown=2.0, backoff=None
+        )
+        match step:
+            case ("turn", errands):
+                await self.turn(ref, errands)
+            case ("crash",):
+                await ref.cast(boom())
+            case ("wait", seconds):
+                await trio.sleep(seconds)
+            case ("Stop",):
+                await ref.cast(do(trido.Stop()))
+            case ("stop",):
+                await ref.stop()
+            case ("revive",):
+                with suppress(trido.TridoError):
+                    await ref.revive()
+            case _:
+                await self.kill(ref)
+        await settle()
+
+    async def kill(self, ref: trido.AgentRef[Log]) -> None:
+        if ref.place.has_run:
+            ref.place.run.kill()
+
+    async def turn(self, ref: trido.AgentRef[Log], errands: list[tuple[str, float, bool]]) -> None:
+        directives: list[Any] = []
+        numbers: list[tuple[str, int]] = []
+        for lane, seconds, fails in errands:
+            self.number += 1
+            kind = Mail if lane == "mail" else Errand
+            directives.append(kind(self.number, seconds, fails))
+            numbers.append((lane, self.number))
+        with suppress(trido.AgentError):
+            await ref.call(do(*directives))
+            for lane, number in numbers:
+                self.committed[lane].append(number)
+
+
+@given(st.lists(steps, max_size=12), st.random_module())
+@settings(max_examples=60)
+def test_each_committed_directive_is_done_once_in_the_order_of_its_lane_or_is_a_dead_letter(
+    plan: list[Step], random_module: object
+) -> None:
+    async def main() -> None:
+        begun: dict[str, list[int]] = {lane: [] for lane in LANES}
+        ended: list[int] = []
+
+        async def carry_out(lane: str, errand: Errand) -> None:
+            begun[lane].append(errand.number)
+            await trio.sleep(errand.seconds)
+            ended.append(errand.number)
+            if errand.fails:
+                raise Boom
+
+        async def till(errand: Errand) -> None:
+            await carry_out("till", errand)
+
+        async def mail(errand: Mail) -> None:
+            await carry_out("mail", errand)
+
+        async with trido.open_runtime(executors={Errand: till, Mail: mail}) as rt:
+            office = Office(rt, begun, ended)
+            for step in plan:
+                await office.take(step)
+        letters: list[Any] = [one.directive for one in rt.dead_letters]
+        given_up = [one.number for one in letters if isinstance(one, Errand)]
+        for lane in LANES:
+            assert begun[lane] == sorted(begun[lane])
+            assert set(begun[lane]) <= set(office.committed[lane])
+        committed = sorted(office.committed["till"] + office.committed["mail"])
+        assert sorted(ended + given_up) == committed
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))

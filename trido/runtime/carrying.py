@@ -29,6 +29,7 @@ from trido.runtime.monitors import down, exits
 from trido.runtime.ref import AgentRef
 
 if TYPE_CHECKING:
+    from trido.runtime.bus import Bus
     from trido.runtime.bus import Delivery as Publication
     from trido.runtime.place import AgentPlace
 
@@ -151,18 +152,17 @@ _BUS: Final = "bus"
 class Publishing:
     """A signal that some subscribers have no room for yet."""
 
-    __slots__ = ("_place", "_publication", "_signal")
+    __slots__ = ("_bus", "_place", "_publication", "_signal")
 
-    def __init__(self, place: Place, signal: Signal) -> None:
+    def __init__(self, place: Place, bus: Bus, signal: Signal) -> None:
         self._place = place
+        self._bus = bus
         self._signal = signal
         self._publication: Publication | None = None
 
     def begin(self) -> bool:
         """Offer it to everybody."""
-        bus = self._place.env.bus
-        if bus is not None:
-            self._publication = bus.offer(self._signal, self._done)
+        self._publication = self._bus.offer(self._signal, self._done)
         return self._publication is None
 
     def _done(self) -> None:
@@ -181,8 +181,9 @@ class Publishing:
 
 
 def _publish(place: Place, signal: Signal) -> None:
-    if place.env.bus is not None:  # without a runtime nobody has subscribed
-        place.outbox.put(_BUS, Publishing(place, signal))
+    bus = place.env.bus
+    if bus is not None:  # without a runtime nobody has subscribed
+        place.outbox.put(_BUS, Publishing(place, bus, signal))
 
 
 # Executors ----------------------------------------------------------------------------------------

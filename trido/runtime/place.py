@@ -22,7 +22,7 @@ from trido.runtime.agent import Agent
 from trido.runtime.contained import failure_of
 from trido.runtime.dead_letters import KEPT, Again, DeadLetter, DeadLetters
 from trido.runtime.dispatcher import Dispatcher
-from trido.runtime.envelope import Call, Cast, Envelope, Own, Published, Told
+from trido.runtime.envelope import Call, Envelope, Own, Published, Told
 from trido.runtime.environment import Environment, alone
 from trido.runtime.errors import (
     AgentCrashed,
@@ -406,10 +406,6 @@ class AgentPlace(Generic[S]):
         """Send it, if the agent has a route for such signals."""
         if not self.has_ended and self.agent.routes.match(signal.type):
             self.tell(Told(signal))
-
-    async def post(self, envelope: Cast) -> None:
-        """Take in what a task of the agent itself brings; it waits for room."""
-        await self.ref.send(envelope)
 
     def fail(self, envelope: Envelope, error: AgentError) -> None:
         """Tell whoever waits for the answer; if nobody does, it is a dead letter."""
