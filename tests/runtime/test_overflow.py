@@ -112,6 +112,34 @@ async def test_what_is_emitted_to_a_full_mailbox_is_a_dead_letter(overflow: str)
         assert await seen(ref) == "12"
 
 
+async def test_what_is_emitted_to_a_full_mailbox_may_drop_the_oldest() -> None:
+    async with full("drop_oldest") as ref:
+        other = await emitter_beside(ref)
+        await other.call(do(trido.Emit(note("3"), to=ref)))
+        assert reasons(ref)[2:] == [("1", trido.Overloaded)]
+        assert await seen(ref) == "23"
+
+
+async def test_what_is_emitted_to_a_full_mailbox_may_refuse_the_oldest_call() -> None:
+    async with full("drop_oldest") as ref:
+        other = await emitter_beside(ref)
+        ref.cast_nowait(note("x"))
+        with pytest.RaisesGroup(trido.Overloaded):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ref.call, note("call"))
+                await settle()
+                await other.call(do(*[trido.Emit(note(text), to=ref) for text in "yz"]))
+        assert await seen(ref) == "yz"
+
+
+async def test_what_is_emitted_to_a_full_mailbox_waits_in_the_senders_outbox() -> None:
+    async with full("block") as ref:
+        other = await emitter_beside(ref)
+        await other.call(do(trido.Emit(note("3"), to=ref)))
+        assert (other.status().outbox, ref.status().waiting) == (1, 1)
+        assert await seen(ref) == "123"
+
+
 async def emitter_beside(ref: trido.AgentRef[Log]) -> trido.AgentRef[Log]:
     child = ref.place._child
     assert child is not None

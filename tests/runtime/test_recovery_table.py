@@ -645,3 +645,52 @@ async def test_an_ordered_stop_goes_by_its_order() -> None:
 
 def test_an_agent_is_transient_unless_it_is_told_otherwise() -> None:
     assert desk.agent().spec(id="a").restart == "transient"
+
+
+# Restart types ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grace", [9.0, 1.0])
+async def test_a_permanent_agent_that_stops_goes_on_with_what_it_had_committed(
+    grace: float,
+) -> None:
+    till, jobs = Till(), Jobs()
+    async with trido.open_runtime(executors={Charge: till.charge}) as rt:
+        made = deferring(runs=1, recover="committed")
+        work = [jobs.run("x", 2.0), jobs.run("y", 2.0)]
+        ref = await rt.start_agent(made, id="a", restart="permanent", shutdown=grace)
+        with pytest.RaisesGroup(trido.AgentStopped):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ref.call, trido.Signal("later"))
+                await settle()
+                await ref.call(do(Charge("1", 3.0), Charge("2"), *work))
+                await settle()
+                ref.cast_nowait(do(trido.Stop()))
+                ref.cast_nowait(note("queued"))
+                await rt.supervisor["a"].wait_running(after=1)
+        await trio.sleep(20)
+        assert till.lines == "<1 1 <2 2"
+        again = "" if grace > 3 else "!x <x "
+        assert jobs.lines == f"<x {again}x <y y"
+        assert "queued" in ref.state().seen
+        assert len(rt.dead_letters) == 0
+
+
+@pytest.mark.parametrize("life", ["restarting", "parked"])
+async def test_the_end_of_a_runtime_ends_what_an_agent_without_a_run_has_committed(
+    life: str,
+) -> None:
+    till = Till()
+    async with trido.open_runtime(executors={Charge: till.charge}) as rt:
+        backoff = None if life == "parked" else trido.Backoff(min=20.0)
+        ref = await rt.start_agent(agent(), id="a", backoff=backoff)
+        await ref.call(do(Charge("1", 1000.0), Charge("2")))
+        for _ in range(9):
+            await ref.cast(boom())
+            await settle()
+        assert ref.status().state == life
+        start = trio.current_time()
+    assert trio.current_time() == start
+    assert till.lines == "<1 !1"
+    letters = [one for one in rt.dead_letters if one.directive is not None]
+    assert [letter.directive for letter in letters] == [Charge("2"), Charge("1", 1000.0)]

@@ -283,7 +283,8 @@ class AgentPlace(Generic[S]):
         """It serves no more."""
         self._drop_timers(end)
         if self.goes_on_after(end):
-            self._fail_requests(AgentCrashed, end.reason)
+            kind = AgentStopped if end.kind == "normal" else AgentCrashed
+            self._fail_requests(kind, end.reason)
             if end.kind not in ("stopped", "killed", "normal"):
                 self._drop_mailbox(AgentCrashed, end.reason)
             return
@@ -302,6 +303,8 @@ class AgentPlace(Generic[S]):
         """Whether the agent may have another run after one that ends so."""
         if self.comes_back or (self._run is not None and self._run.was_asked):
             return self.comes_back
+        if end.kind == "normal":
+            return self.spec.policy.restart == "permanent"
         return end.kind in ("crashed", "escalated", "ignored")
 
     def run_ended(self, end: End) -> None:
