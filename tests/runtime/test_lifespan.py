@@ -276,7 +276,8 @@ async def test_a_lifespan_that_yields_nothing_is_a_start_failure() -> None:
 
 async def test_what_is_no_context_manager_is_a_start_failure() -> None:
     made = desk.agent()
-    made.lifespan(lambda ref: None)
+    lifespan: Any = lambda ref: None  # noqa: E731
+    made.lifespan(lifespan)
     with pytest.raises(trido.StartFailed) as failed:
         async with trido.open_supervisor(made.spec(id="a")):
             raise AssertionError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, final
+from typing import cast, final
 
 import trio
 from attrs import frozen
@@ -62,8 +62,9 @@ class CrashNote:
 
     def add_to(self, error: BaseException) -> None:
         """Have whoever prints the traceback of ``error`` print this below it."""
-        notes: list[Any] = getattr(error, "__notes__", [])
-        error.__notes__ = [*(note for note in notes if not self._is_of_same(note)), self]
+        notes: list[object] = [*getattr(error, "__notes__", ())]
+        others = [note for note in notes if not self._is_of_same(note)]
+        error.__notes__ = cast("list[str]", [*others, self])
 
     def _is_of_same(self, note: object) -> bool:
         return isinstance(note, CrashNote) and note.id == self.id
