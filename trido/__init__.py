@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from trido.agents import Action as Action
 from trido.agents import ActionTimeout as ActionTimeout
+from trido.agents import Address as Address
 from trido.agents import AdoptChild as AdoptChild
 from trido.agents import AgentError as AgentError
 from trido.agents import AsyncAction as AsyncAction
@@ -15,6 +16,7 @@ from trido.agents import BreakerOpen as BreakerOpen
 from trido.agents import Cancel as Cancel
 from trido.agents import ChildExit as ChildExit
 from trido.agents import ChildStarted as ChildStarted
+from trido.agents import CodecError as CodecError
 from trido.agents import CompensationFailed as CompensationFailed
 from trido.agents import Cron as Cron
 from trido.agents import CronTable as CronTable
@@ -32,6 +34,7 @@ from trido.agents import InvalidSignal as InvalidSignal
 from trido.agents import Limit as Limit
 from trido.agents import Link as Link
 from trido.agents import Monitor as Monitor
+from trido.agents import NewerVersion as NewerVersion
 from trido.agents import NoRoute as NoRoute
 from trido.agents import Orphaned as Orphaned
 from trido.agents import PlainAction as PlainAction
@@ -49,6 +52,9 @@ from trido.agents import StepFailed as StepFailed
 from trido.agents import Stop as Stop
 from trido.agents import StopChild as StopChild
 from trido.agents import Turn as Turn
+from trido.agents import Undecodable as Undecodable
+from trido.agents import Unencodable as Unencodable
+from trido.agents import Unregistered as Unregistered
 from trido.agents import Via as Via
 from trido.agents import WorkerDied as WorkerDied
 from trido.agents import action as action
@@ -136,6 +142,7 @@ __all__ = [
     "BRUTAL_KILL",
     "Action",
     "ActionTimeout",
+    "Address",
     "AdoptChild",
     "Agent",
     "AgentCrashed",
@@ -162,6 +169,7 @@ __all__ = [
     "ChildRunning",
     "ChildSpec",
     "ChildStarted",
+    "CodecError",
     "CompensationFailed",
     "Counts",
     "Cron",
@@ -201,6 +209,7 @@ __all__ = [
     "MetersStatistics",
     "Monitor",
     "MonitorHandle",
+    "NewerVersion",
     "NoRoute",
     "NoSuchAgent",
     "NoSuchChild",
@@ -239,6 +248,9 @@ __all__ = [
     "TridoError",
     "Turn",
     "TurnExpired",
+    "Undecodable",
+    "Unencodable",
+    "Unregistered",
     "Unresponsive",
     "Via",
     "WatchdogSpec",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from trido.agents.directive import DeferReply, Directive, is_directive
 from trido.agents.errors import EffectfulRoute, InvalidDecision
+from trido.agents.frozen import EMPTY
 from trido.agents.handlers import (
     NOT_GIVEN,
     Hook,
@@ -23,6 +24,7 @@ from trido.agents.secrets import redacted
 from trido.agents.signal import Request, Signal
 from trido.agents.state import StateClass
 from trido.agents.turn import NO_TURN, Turn
+from trido.agents.versions import FIRST, Upgrade, Version, version_of
 from trido.checks import flag, one_of, seconds
 from trido.errors import SpecError
 
@@ -38,6 +40,8 @@ class RouteOptions(TypedDict, total=False):
     priority: int
     turn_limit: float | None
     on_caller_gone: OnCallerGone
+    version: int
+    upgrades: Mapping[int, Upgrade]
 
 
 def _is_name(name: object) -> bool:
@@ -51,7 +55,14 @@ class Definition(Generic[S]):
       SpecError: the state class is not a frozen attrs class whose fields all have defaults.
     """
 
-    def __init__(self, name: str, *, state: type[S]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        state: type[S],
+        version: int = 1,
+        upgrades: Mapping[int, Upgrade] = EMPTY,
+    ) -> None:
         if not _is_name(name):
             raise SpecError("name", name, "a non-empty string", of="Agent")
         self.name = name
@@ -59,6 +70,8 @@ class Definition(Generic[S]):
         self.of: str = f"Agent {name!r}"
         self.routes: Routes = Routes()
         self.state: StateClass[S] = StateClass(self.of, state, callers_names())
+        self.version: Version = version_of(self.of, version, upgrades)
+        """Of its state, as that is written."""
         self.starts: Hook | None = None
         self.stops: Hook | None = None
 
@@ -84,6 +97,8 @@ class Definition(Generic[S]):
         priority: int = 0,
         turn_limit: float | None = None,
         on_caller_gone: OnCallerGone = "cancel",
+        version: int = 1,
+        upgrades: Mapping[int, Upgrade] = EMPTY,
     ) -> Any:
         """Decorate a function: it decides what a signal of this type does.
 
@@ -109,6 +124,10 @@ class Definition(Generic[S]):
             agent says.
           on_caller_gone: what becomes of an effectful turn whose caller is cancelled. It is
             cancelled too, or it may ``"finish"``, and its answer is dropped.
+          version: of the data of such signals, as a journal keeps them: one more whenever the
+            parameter class changes. All agents of a runtime agree on it.
+          upgrades: what makes plain data of version ``n`` plain data of version ``n + 1``, by
+            ``n``. Each is a pure function.
 
         Raises:
           SpecError: there is a route for this type already, or the function is no handler.
@@ -119,6 +138,7 @@ class Definition(Generic[S]):
         if turn_limit is not None:
             seconds(of, "turn_limit", turn_limit)
         one_of(of, "on_caller_gone", on_caller_gone, ("cancel", "finish"))
+        written = _version(of, type, version, upgrades)
 
         def register(handler: Any) -> Any:
             self.routes.check(of, type, guard, priority)
@@ -135,6 +155,7 @@ class Definition(Generic[S]):
                 found.is_async,
                 turn_limit,
                 on_caller_gone,
+                written,
             )
             self.routes.add(route)
             handler.signal = lambda data, /: _request(of, type, data)
@@ -234,6 +255,14 @@ class Definition(Generic[S]):
         if decision is not state:
             self.state.check(cast("S", decision), state)
         return cast("S", decision), _directives(route, directives)
+
+
+def _version(of: str, type: str, number: int, upgrades: Mapping[int, Upgrade]) -> Version:
+    version = version_of(of, number, upgrades)
+    if version != FIRST and not is_exact(type):
+        allowed = "left out: signals of many types have no one version"
+        raise SpecError("version", number, allowed, of=of)
+    return version
 
 
 def _request(of: str, type: str, data: Any) -> Request[Any, Any]:

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
 from typing import Any, Final, Literal, TypeAlias, final
 
 import attrs
 from attrs import field, frozen
 
+from trido.agents.address import Address
 from trido.agents.signal import Signal
 from trido.agents.state import is_frozen
 from trido.checks import text
 from trido.errors import SpecError
-
-
-class Address(ABC):
-    """Where a signal can be sent. The runtime's is an ``AgentRef``."""
-
-    __slots__ = ()
-
-    @property
-    @abstractmethod
-    def id(self) -> str:
-        """Whom it names."""
 
 
 class Directive:

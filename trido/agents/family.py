@@ -7,7 +7,8 @@ from typing import Any, Literal, TypeAlias, final
 
 from attrs import field, frozen
 
-from trido.agents.directive import Address, Directive
+from trido.agents.address import Address
+from trido.agents.directive import Directive
 from trido.agents.frozen import EMPTY, freeze
 from trido.checks import flag, one_of, text
 from trido.errors import SpecError

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from trido.agents.address import Address
 from trido.agents.frozen import EMPTY
 from trido.agents.schema import Record
 from trido.agents.shapes import (
@@ -130,6 +131,7 @@ _STRINGS: Final[dict[type, dict[str, Any]]] = {
     UUID: {"format": "uuid"},
     bytes: {"contentEncoding": "base64"},
     Decimal: {},
+    Address: {},
 }
 
 

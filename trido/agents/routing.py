@@ -13,6 +13,7 @@ from trido.agents.patterns import GRAMMAR, Index, is_pattern
 from trido.agents.schema import Schema
 from trido.agents.signal import Signal
 from trido.agents.turn import Turn
+from trido.agents.versions import FIRST, Version
 from trido.errors import SpecError
 
 Guard: TypeAlias = Callable[..., bool]
@@ -37,6 +38,8 @@ class Route:
     turn_limit: float | None = None
     """How long a turn may take; None: as long as the agent says."""
     on_caller_gone: OnCallerGone = "cancel"
+    version: Version = FIRST
+    """Of the data of such signals, as they are written."""
 
     def data_of(self, signal: Signal) -> Any:
         """The data for the handler. Raises `InvalidData`."""

@@ -17,6 +17,7 @@ from uuid import UUID
 import attrs
 
 from trido.agents import shapes
+from trido.agents.address import Address, AgentId
 from trido.agents.errors import InvalidData
 from trido.agents.frozen import FrozenDict
 from trido.agents.secrets import has_secret, is_marked, is_secret_field
@@ -246,6 +247,7 @@ _PARSERS: Final[dict[type, Callable[[str], Any]]] = {
     UUID: UUID,
     Decimal: Decimal,
     bytes: shapes.decode,
+    Address: AgentId,
 }
 _ARRAYS: Final[dict[type, Callable[..., Any]]] = {
     list: list,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, cast, final
 
 from attrs import evolve
 
 from trido.agents import Definition
+from trido.agents.frozen import EMPTY
+from trido.agents.versions import Upgrade
 from trido.errors import SpecError
 from trido.runtime.settings import SettingOptions, Settings
 from trido.runtime.spec import AgentSpec, PolicyOptions
@@ -59,14 +61,25 @@ class Agent(Definition[S]):
       children: agents to spawn in every run (`SpawnAgent`), and specs of other children.
       schedules: timers that every run begins with (`Cron`, `Schedule`), each with a key.
       subscribe: patterns of what is published that the agent is sent.
+      version: of the state, as a journal keeps it: one more whenever the state class changes.
+      upgrades: what makes a state of version ``n`` one of version ``n + 1``, by ``n``: a pure
+        function of its fields, a mapping of names to plain data, that gives such a mapping.
       durability: what survives the process: ``"none"``, nothing. The others need a journal.
 
     Raises:
       SpecError: an argument is not what it may be.
     """
 
-    def __init__(self, name: str, *, state: type[S], **settings: Unpack[SettingOptions]) -> None:
-        super().__init__(name, state=state)
+    def __init__(
+        self,
+        name: str,
+        *,
+        state: type[S],
+        version: int = 1,
+        upgrades: Mapping[int, Upgrade] = EMPTY,
+        **settings: Unpack[SettingOptions],
+    ) -> None:
+        super().__init__(name, state=state, version=version, upgrades=upgrades)
         self.settings: Settings = Settings(of=self.of, **cast("Any", settings))
         self.lives: Lifespan | None = None
 
