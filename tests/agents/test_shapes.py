@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 import trido
 from trido.agents.errors import AgentError
-from trido.runtime.mailbox import Envelope
+from trido.runtime.envelope import Envelope
 
 
 class Moment(datetime):

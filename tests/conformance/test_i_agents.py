@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -253,7 +254,7 @@ async def test_C135_cleanup_then_the_crash_with_the_last_committed_state(*, is_a
     story: list[str] = []
 
     @made.lifespan
-    async def lifespan(ref: Any) -> Any:
+    async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
         try:
             yield
         finally:
@@ -298,7 +299,7 @@ class Way:
             return Log(("stopped",)), [trido.Emit(note("x"), to=trido.Via("out"))]
 
         @self.agent.lifespan
-        async def lifespan(ref: Any) -> Any:
+        async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
             try:
                 yield
             finally:
@@ -363,7 +364,7 @@ async def test_C137_a_lifespan_fails_in_leaving() -> None:
     error = Boom("leaving")
 
     @made.lifespan
-    async def lifespan(ref: Any) -> Any:
+    async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
         yield
         raise error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -302,7 +303,7 @@ async def test_a_crash_fails_deferred_calls_at_once_with_the_cause() -> None:
     crash = Boom()
 
     @made.lifespan
-    async def lifespan(ref: Any) -> Any:
+    async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
         try:
             yield
         finally:
@@ -391,7 +392,7 @@ async def test_a_crash_answers_the_caller_at_once_whatever_the_lifespan_takes() 
     made = slow.agent()
 
     @made.lifespan
-    async def lifespan(ref: Any) -> Any:
+    async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
         try:
             yield
         finally:
@@ -438,7 +439,7 @@ async def test_a_stop_that_ends_everything_leaves_no_caller_waiting(when: str) -
     made = slow.agent()
 
     @made.lifespan
-    async def lifespan(ref: Any) -> Any:
+    async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
         try:
             yield
         finally:

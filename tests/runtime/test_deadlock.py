@@ -201,6 +201,19 @@ async def test_a_call_that_was_answered_or_given_up_is_no_edge() -> None:
         assert await b.call(calls(a, note("y"))) == Log(("awaited", "y"))
 
 
+async def test_two_ways_to_one_agent_are_no_circle() -> None:
+    async def call_both(turn: trido.Turn) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(b.call, calls(d, sleep(1)))
+            nursery.start_soon(c.call, calls(d, sleep(1)))
+
+    async with agents("abcde") as (a, b, c, d, e), trio.open_nursery() as nursery:
+        nursery.start_soon(a.call, awaits(call_both))
+        await settle()
+        await e.call(calls(a, note("x")))
+        assert a.state().seen == ("awaited", "x")
+
+
 async def test_an_agent_may_wait_for_several_at_once() -> None:
     async def call_both(turn: trido.Turn) -> None:
         async with trio.open_nursery() as nursery:
@@ -252,7 +265,7 @@ async def test_tasks_of_a_lifespan_hold_no_turn() -> None:
     made = slow.agent()
 
     @made.lifespan
-    async def lifespan(ref: Ref) -> Any:
+    async def lifespan(ref: Ref) -> AsyncGenerator[Any, None]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(beside, ref)
             yield

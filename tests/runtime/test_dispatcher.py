@@ -12,7 +12,7 @@ from attrs import define, field
 
 import trido
 from tests.runtime.desk import Log, agent, boom, note, settle
-from tests.runtime.timekeeping import cron, do, schedule, ticker
+from tests.runtime.timekeeping import Ticks, cron, do, schedule, ticker
 from trido.runtime import dispatcher
 from trido.runtime.dispatcher import TURNS, Dispatcher
 
@@ -274,7 +274,7 @@ async def test_cancelling_the_block_still_serves_what_the_stop_needs() -> None:
     stopped: list[str] = []
 
     @made.on_stop
-    def stop(state: object) -> object:
+    def stop(state: Ticks) -> Ticks:
         stopped.append("stop")
         return state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
@@ -171,7 +172,7 @@ async def test_a_crash_of_something_else_interrupts_the_turn_and_the_caller_lear
     crash = Boom()
 
     @made.lifespan
-    async def lifespan(ref: Any) -> Any:
+    async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_crash_at, 1, crash)
             yield
@@ -361,7 +362,7 @@ def test_a_handler_that_leaves_a_nursery_or_a_scope_open_harms_nobody_else(
         left: list[str] = []
 
         @made.lifespan
-        async def lifespan(ref: Any) -> Any:
+        async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
             try:
                 yield
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -248,7 +249,7 @@ async def test_a_group_restart_that_outlives_the_grace_does_not_interrupt_an_exe
     clingy = agent()
 
     @clingy.lifespan
-    async def cling(ref: trido.AgentRef[Log]) -> Any:
+    async def cling(ref: trido.AgentRef[Log]) -> AsyncGenerator[Any, None]:
         try:
             yield
         finally:
@@ -277,7 +278,7 @@ async def test_a_crash_whose_cleanup_outlives_the_grace_does_not_interrupt_an_ex
     clingy = agent()
 
     @clingy.lifespan
-    async def cling(ref: trido.AgentRef[Log]) -> Any:
+    async def cling(ref: trido.AgentRef[Log]) -> AsyncGenerator[Any, None]:
         try:
             yield
         finally:

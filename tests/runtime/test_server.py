@@ -15,7 +15,7 @@ async def test_other_tasks_run_while_signals_keep_coming() -> None:
     """In virtual time, where no turn takes any time."""
     async with trido.open_supervisor(agent(mailbox=10_000).spec(id="a")) as sup:
         ref = sup["a"].value
-        for _ in range(10 * server.TURNS):
+        for _ in range(10 * dispatcher.TURNS):
             ref.cast_nowait(note("x"))
         served = []
         while ref.status().queued:
@@ -23,8 +23,8 @@ async def test_other_tasks_run_while_signals_keep_coming() -> None:
             await trio.lowlevel.checkpoint()
             served.append(len(ref.state().seen) - before)
         # Twice, if the agent goes last in one pass and first in the next.
-        assert max(served) <= 2 * server.TURNS
-        assert sum(served) == 10 * server.TURNS
+        assert max(served) <= 2 * dispatcher.TURNS
+        assert sum(served) == 10 * dispatcher.TURNS
 
 
 @pytest.mark.real_time

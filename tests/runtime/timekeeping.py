@@ -46,7 +46,8 @@ class Ticks:
 
 def ticker(**settings: Any) -> trido.Agent[Ticks]:
     """An agent that notes each ``tick`` and each ``note``, and does what it is told to."""
-    made = trido.Agent("ticker", state=Ticks, **{"turn_limit": math.inf, **settings})
+    settings.setdefault("turn_limit", math.inf)
+    made = trido.Agent("ticker", state=Ticks, **settings)
 
     @made.on("tick")
     def tick(state: Ticks, data: None, turn: trido.Turn) -> Ticks:

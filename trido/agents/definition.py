@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from trido.agents.directive import DeferReply, Directive, is_directive
@@ -10,7 +10,11 @@ from trido.agents.errors import EffectfulRoute, InvalidDecision
 from trido.agents.frozen import EMPTY
 from trido.agents.handlers import (
     NOT_GIVEN,
+    AsyncHook,
+    AsyncTurnHook,
     Hook,
+    PlainHook,
+    PlainTurnHook,
     Register,
     RegisterFor,
     callers_names,
@@ -30,7 +34,6 @@ from trido.errors import SpecError
 
 S = TypeVar("S")
 D = TypeVar("D")
-H = TypeVar("H", bound=Callable[..., Any])
 
 
 class RouteOptions(TypedDict, total=False):
@@ -163,7 +166,15 @@ class Definition(Generic[S]):
 
         return register
 
-    def on_start(self, hook: H) -> H:
+    @overload
+    def on_start(self, hook: AsyncHook[S], /) -> AsyncHook[S]: ...
+    @overload
+    def on_start(self, hook: AsyncTurnHook[S], /) -> AsyncTurnHook[S]: ...
+    @overload
+    def on_start(self, hook: PlainHook[S], /) -> PlainHook[S]: ...
+    @overload
+    def on_start(self, hook: PlainTurnHook[S], /) -> PlainTurnHook[S]: ...
+    def on_start(self, hook: Any, /) -> Any:
         """Decorate a function of ``(state)`` or ``(state, turn)``: the decision of every start.
 
         It is committed before any queued signal is served. ``turn.why`` is ``"start"`` or
@@ -175,7 +186,15 @@ class Definition(Generic[S]):
         self.starts = self._hook("on_start", self.starts, hook)
         return hook
 
-    def on_stop(self, hook: H) -> H:
+    @overload
+    def on_stop(self, hook: AsyncHook[S], /) -> AsyncHook[S]: ...
+    @overload
+    def on_stop(self, hook: AsyncTurnHook[S], /) -> AsyncTurnHook[S]: ...
+    @overload
+    def on_stop(self, hook: PlainHook[S], /) -> PlainHook[S]: ...
+    @overload
+    def on_stop(self, hook: PlainTurnHook[S], /) -> PlainTurnHook[S]: ...
+    def on_stop(self, hook: Any, /) -> Any:
         """Decorate a function of ``(state)`` or ``(state, turn)``: the decision of an ordered stop.
 
         Its directives are carried out within the grace. It is not asked after a crash.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import FrameType, FunctionType
 from typing import Any, Protocol, TypeAlias, TypeVar, overload
 
@@ -90,6 +90,11 @@ class RegisterFor(Protocol[S, D]):
     @overload
     def __call__(self, handler: Callable[[S, D, Turn], Decision[S]], /) -> TurnHandler[S, D]: ...
 
+
+PlainHook: TypeAlias = Callable[[S], Decision[S]]
+PlainTurnHook: TypeAlias = Callable[[S, Turn], Decision[S]]
+AsyncHook: TypeAlias = Callable[[S], Coroutine[Any, Any, Decision[S]]]
+AsyncTurnHook: TypeAlias = Callable[[S, Turn], Coroutine[Any, Any, Decision[S]]]
 
 NOT_GIVEN: Any = object()
 

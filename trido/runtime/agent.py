@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, cast, final
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Any]]
 """Called with the agent's ref, once for each run."""
-L = TypeVar("L", bound=Callable[..., Any])
+L = TypeVar("L", bound=Callable[[Any], AsyncIterator[Any] | AbstractAsyncContextManager[Any, Any]])
 
 
 class SpecOptions(PolicyOptions, SettingOptions, total=False):
@@ -103,7 +103,7 @@ class Agent(Definition[S]):
             generator = cast("Callable[[Any], AsyncGenerator[Any]]", function)
             self.lives = asynccontextmanager(generator)
         else:
-            self.lives = function
+            self.lives = cast("Lifespan", function)
         return function
 
     def spec(

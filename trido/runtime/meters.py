@@ -149,7 +149,7 @@ class Admission:
 
     def __init__(self) -> None:
         self._held: list[tuple[trio.CapacityLimiter, object]] = []
-        self.kept = False
+        self.kept: bool = False
         """Whether a thread holds on to it that nobody waits for."""
 
     async def hold(self, limiter: trio.CapacityLimiter) -> None:

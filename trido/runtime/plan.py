@@ -18,7 +18,7 @@ TIMING: Final[frozenset[type]] = frozenset({Schedule, Cron, Cancel})
 ERRANDS: Final[frozenset[type]] = frozenset(
     {Emit, Run, SpawnAgent, StopChild, AdoptChild, Monitor, Demonitor, Link}
 )
-BUILT_IN: Final = TIMING | ERRANDS | {Reply, DeferReply, Stop}
+BUILT_IN: Final[frozenset[type]] = TIMING | ERRANDS | {Reply, DeferReply, Stop}
 
 
 @final

@@ -66,7 +66,7 @@ class SettingOptions(TypedDict, total=False):
     subscribe: Sequence[str]
 
 
-def _tuple(value: object) -> object:
+def _tuple(value: object) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else value
 
 

@@ -82,7 +82,7 @@ class Fired(Envelope):
         id = f"{timer.key}/{planned.isoformat()}"
         super().__init__(evolve(timer.directive.signal, id=id))
         self.timer: Timer = timer
-        self.planned: datetime = planned
+        self.planned: datetime | None = planned
         self.is_instant: bool = timer.is_instant
         self.is_patient: bool = timer.is_late
         self._timers = timers

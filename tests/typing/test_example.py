@@ -20,7 +20,7 @@ from trio.testing import MockClock
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-ACCEPTED, REFUSED = HERE / "agents.py", HERE / "agents_refused.py.txt"
+ACCEPTED, REFUSED = HERE / "example.py", HERE / "refused.py.txt"
 
 
 def mypy(*paths: Path) -> set[tuple[str, int]]:
