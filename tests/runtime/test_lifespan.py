@@ -284,16 +284,19 @@ async def test_what_is_no_context_manager_is_a_start_failure() -> None:
     assert isinstance(failed.value.__cause__, TypeError)
 
 
-async def test_a_lifespan_that_cannot_even_be_made_is_a_start_failure() -> None:
+@pytest.mark.parametrize("leaks", [False, True])
+async def test_a_lifespan_that_cannot_even_be_made_is_a_start_failure(*, leaks: bool) -> None:
+    error: BaseException = await slow.a_cancelled() if leaks else Boom()
+
     def lifespan(ref: Any) -> Any:
-        raise Boom
+        raise error
 
     made = desk.agent()
     made.lifespan(lifespan)
-    with pytest.raises(trido.StartFailed) as failed:
+    with trio.fail_after(1), pytest.raises(trido.StartFailed) as failed:
         async with trido.open_supervisor(made.spec(id="a")):
             raise AssertionError
-    assert isinstance(failed.value.__cause__, Boom)
+    assert isinstance(failed.value.__cause__, trido.LeakedCancelled if leaks else Boom)
 
 
 @pytest.mark.parametrize("step", ["lifespan", "on_start"])
@@ -409,6 +412,25 @@ async def test_a_stop_while_starting_commits_nothing_and_leaves_what_was_entered
     assert life.told == (["enter"] if moment < 1 else WHOLE)
 
 
+@pytest.mark.parametrize("step", ["lifespan", "on_start"])
+@played
+async def test_a_kill_while_starting_ends_it_at_once(step: str) -> None:
+    life = Life(entering=5.0 if step == "lifespan" else 0.0, leaving=5.0)
+    made = life.of(desk.agent())
+
+    @made.on_start
+    async def start(state: Log) -> Log:
+        await trio.sleep(5)
+        return state
+
+    async with trido.open_supervisor() as sup, trio.open_nursery() as nursery:
+        nursery.start_soon(at, 1, sup.stop)
+        with pytest.raises(trido.SupervisorStopped):
+            await sup.start_child(made.spec(id="a", shutdown=trido.BRUTAL_KILL))
+    assert trio.current_time() == 1
+    assert life.told == (["enter"] if step == "lifespan" else [*WHOLE[:2], "Cancelled"])
+
+
 def test_a_stop_as_a_lifespan_is_entered_decides_nothing_any_more() -> None:
     """Whichever comes first: what was entered is left, and nothing is decided after the stop."""
     came = set[str]()
@@ -484,7 +506,8 @@ async def test_a_lifespan_with_a_nursery_sees_the_crash_and_is_not_blamed_for_it
         assert sup["a"].last_crash is crash
 
 
-async def test_an_error_instead_of_the_crash_is_reported_beside_it() -> None:
+@pytest.mark.parametrize("both", [False, True])
+async def test_an_error_of_the_lifespan_is_reported_beside_the_crash(*, both: bool) -> None:
     made = desk.agent()
     crash, other = Boom("crash"), Boom("other")
 
@@ -492,7 +515,9 @@ async def test_an_error_instead_of_the_crash_is_reported_beside_it() -> None:
     async def lifespan(ref: Any) -> AsyncGenerator[None]:
         try:
             yield
-        except Boom:
+        except Boom as error:
+            if both:
+                raise ExceptionGroup("", [error, other]) from None
             raise other from None
 
     async with trido.open_supervisor(made.spec(id="a")) as sup:
@@ -500,7 +525,7 @@ async def test_an_error_instead_of_the_crash_is_reported_beside_it() -> None:
         await sup["a"].wait_running(after=1)
         last = sup["a"].last_crash
         assert last is not None
-        assert leaves(last) == [crash, other]
+        assert leaves(last) == ([crash, crash, other] if both else [crash, other])
 
 
 @played
@@ -521,6 +546,35 @@ async def test_a_lifespan_whose_task_fails_is_a_crash_and_said_once() -> None:
         last = sup["a"].last_crash
         assert last is not None
         assert leaves(last) == [crash]
+
+
+@played
+async def test_one_error_that_is_met_twice_is_said_once() -> None:
+    made = slow.agent()
+    crash = Boom()
+
+    @made.lifespan
+    async def lifespan(ref: Any) -> AsyncGenerator[None]:
+        async with trio.open_nursery() as nursery:
+            if ref.incarnation == 1:
+                nursery.start_soon(_fail_at, 1, crash)
+            try:
+                yield
+            except* Boom:
+                raise crash from None
+
+    async def fails_likewise(turn: trido.Turn) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise crash  # noqa: ASYNC104
+
+    async with trido.open_supervisor(made.spec(id="a")) as sup:
+        await sup["a"].value.cast(awaits(fails_likewise))
+        await sup["a"].wait_running(after=1)
+        last = sup["a"].last_crash
+        assert last is not None
+        assert set(leaves(last)) == {crash}
 
 
 async def _fail_at(time: float, error: BaseException) -> None:

@@ -211,3 +211,12 @@ async def test_an_idle_agent_holds_no_queue() -> None:
         await settle()
         assert ref.state() == Log(("x",))
         assert ref.place.mailbox._queue is None
+
+
+async def test_what_was_published_and_died_on_is_a_dead_letter_once() -> None:
+    made = desk.agent(subscribe=("boom",))
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(made, id="a", backoff=None)
+        await rt.publish(boom())
+        await ref.call(note("next"))
+        assert [letter.signal for letter in ref.dead_letters] == [boom()]

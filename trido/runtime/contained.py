@@ -29,8 +29,8 @@ async def contained(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_call, found, fn, args)
     # What it left behind, for the caller to judge too: nothing is swallowed but what was asked for.
-    except BaseException as error:  # noqa: ASYNC103
-        found.append(Error(_unwrapped(error)))
+    except BaseExceptionGroup as group:
+        found.extend(map(Error, group.exceptions))
     outside = trio.current_effective_deadline() < trio.current_time()
     errors = list(_errors(found, asked=scope.cancel_called or outside))
     if errors:
@@ -64,13 +64,6 @@ def _joined(errors: list[BaseException]) -> BaseException:
     if len(errors) > 1:
         return BaseExceptionGroup("the function and what it left behind", errors)
     return errors[0]
-
-
-def _unwrapped(error: BaseException) -> BaseException:
-    """``error`` without the group that a nursery makes of one alone."""
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        return error.exceptions[0]
-    return error
 
 
 @disable_ki_protection

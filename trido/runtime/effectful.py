@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 import trio
-from outcome import Error, Outcome, Value
+from outcome import Outcome, Value
 from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Turn
@@ -93,9 +93,6 @@ class EffectfulTurn(Generic[S]):
             if not self.is_void:  # else it was interrupted before it began
                 return await self._decide()
             return Value(_NOTHING)
-        # The end of the turn, for the run to judge: nothing is swallowed.
-        except BaseException as error:  # noqa: ASYNC103
-            return Error(error)
         finally:
             self.is_open = False
             if isinstance(self.envelope, Call):

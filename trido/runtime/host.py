@@ -77,15 +77,21 @@ class Host:
     async def _work(self, fn: Callable[..., Any], *args: Any) -> None:
         try:
             await fn(*args)
-        # The end of the run, in order: not of all that lives in this nursery, at once.
         except BaseException as error:
-            left = without_cancelled(error) if self.is_cancelled else error
-            if left is None:
-                raise
-            self._run.failed(left)
+            self._fail_by(error)
         finally:
             self._jobs -= 1
             self._wake()
+
+    def _fail_by(self, error: BaseException) -> None:
+        """The run ends, in order: not all that lives in this nursery, at once.
+
+        Raises ``error`` if it is only a cancellation that was asked for.
+        """
+        left = without_cancelled(error) if self.is_cancelled else error
+        if left is None:
+            raise error
+        self._run.failed(left)
 
     def close(self, *, orderly: bool) -> None:
         """Close everything in order, then end."""
@@ -161,7 +167,7 @@ class Host:
     def _over(self, error: BaseException | None) -> None:
         self._gone.set()
         if self._run.host is self:  # else nothing needed it any more
-            self._run.host_is_over(None if error is None else _unwrapped(error))
+            self._run.host_is_over(None if error is None else without_cancelled(error))
 
     # Opening --------------------------------------------------------------------------------
 
@@ -173,10 +179,8 @@ class Host:
                 await run.place.open_children(self)
                 await _until_over(run.start_turn())
                 run.ready()
-        except trio.Cancelled:
-            raise
-        except BaseException as error:  # noqa: ASYNC103  # the failed start of the run
-            run.crash(error)
+        except BaseException as error:
+            self._fail_by(error)
 
     async def _enter_lifespan(self) -> None:
         run = self._run
@@ -220,11 +224,3 @@ class Host:
 async def _until_over(turn: EffectfulTurn[Any] | None) -> None:
     if turn is not None:
         await turn.over.wait()
-
-
-def _unwrapped(error: BaseException) -> BaseException | None:
-    """What went wrong, without the nursery's own wrapping and the cancellation that followed."""
-    left = without_cancelled(error)
-    if isinstance(left, BaseExceptionGroup) and len(left.exceptions) == 1:
-        return left.exceptions[0]
-    return left

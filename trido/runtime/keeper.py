@@ -57,9 +57,12 @@ class Keeper:
     async def _hold(self) -> None:
         async with self._lifespan as self._resource:
             self._entered.set()
-            await self._leaving.wait()
-            if self._crash is not None:
-                raise self._crash
+            await self._until_left()
+
+    async def _until_left(self) -> None:
+        await self._leaving.wait()
+        if self._crash is not None:
+            raise self._crash
 
     async def entered(self) -> Any:
         """Wait until it is entered, or has failed; what it yields."""

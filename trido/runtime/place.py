@@ -362,11 +362,9 @@ class AgentPlace(Generic[S]):
             return
         self._fail_one(envelope, AgentStopped if end.kind == "normal" else AgentCrashed, error)
 
-    def interrupted(
-        self, envelope: Envelope, cause: BaseException | None, *, crashed: bool = False
-    ) -> None:
+    def interrupted(self, envelope: Envelope, cause: BaseException | None) -> None:
         """The turn that served this did not happen."""
-        crashed = crashed or cause is not None or self.comes_back
+        crashed = cause is not None or self.comes_back
         self._fail_one(envelope, AgentCrashed if crashed else AgentStopped, cause)
 
     # Signals --------------------------------------------------------------------------------

@@ -32,9 +32,8 @@ class Requests:
         """What a later turn can answer it by; None if nobody waits for an answer."""
         if not isinstance(envelope, Call):
             return None
-        if envelope.request is None:
-            self._number += 1
-            envelope.request = f"{self._place.id}?{self._number}"
+        self._number += 1
+        envelope.request = f"{self._place.id}?{self._number}"
         return envelope.request
 
     def defer(self, envelope: Envelope) -> None:
@@ -52,8 +51,7 @@ class Requests:
 
     def withdraw(self, call: Call) -> None:
         """Its caller waits no more."""
-        if call.request is not None:
-            self._open.pop(call.request, None)
+        self._open.pop(call.request or "", None)
 
     def fail_all(self, kind: type[AgentError], cause: BaseException | None) -> None:
         """Nobody will answer them."""

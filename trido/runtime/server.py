@@ -361,8 +361,6 @@ class AgentRun(Generic[S]):
             self.crash(left, None if turn.is_void else envelope)
         elif turn.is_void:
             pass  # whoever sent the signal has been told
-        elif self.is_cancelled:
-            place.interrupted(envelope, None, crashed=True)
         elif turn.has_expired:
             self._refuse(envelope, TurnExpired(place.id, envelope.signal.type, turn.limit))
         elif left is not None:
@@ -374,13 +372,8 @@ class AgentRun(Generic[S]):
         """The error of a turn, but for cancellations that were asked for."""
         if not isinstance(outcome, Error):
             return None
-        asked = turn.scope.cancel_called or self.is_cancelled
+        asked = turn.scope.cancel_called
         return without_cancelled(outcome.error) if asked else outcome.error
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether what of it awaits is being cancelled."""
-        return self.host is not None and self.host.is_cancelled
 
     def _commit_effectful(self, turn: EffectfulTurn[S], decision: object) -> None:
         place = self.place
@@ -515,12 +508,9 @@ class AgentRun(Generic[S]):
     def host_is_over(self, error: BaseException | None) -> None:
         """Nothing of it awaits any more; if something went wrong, by ``error``."""
         self.host = None
-        if error is not None and self.phase == "closing":
-            self.left_badly(error)
-        elif error is not None:
+        if error is not None:
             self.crash(error)
-        if self.phase == "closing":
-            self.finish()
+        self.finish()
 
     @property
     def end(self) -> End:
