@@ -109,6 +109,11 @@ def test_chance_needs_to_be_derived_from_something(read: Any) -> None:
         read(Turn(agent_id="a"))
 
 
+def test_its_repr_says_what_is_not_said() -> None:
+    assert "agent_id='a'" in repr(Turn(agent_id="a"))
+    assert "now=(not said)" in repr(Turn(agent_id="a"))
+
+
 def test_a_decision_has_no_resource() -> None:
     with pytest.raises(RuntimeError, match="handlers that are async"):
         _ = Turn(agent_id="a").resource

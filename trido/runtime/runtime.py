@@ -290,7 +290,8 @@ def open_runtime(
       observers: each is called with every event of the tree; see `trido.events`.
 
     Raises:
-      SpecError: at once, if an argument is not what it may be.
+      SpecError: at once, if an argument is not what it may be; when entering, if ``clock`` tells no
+        time.
     """
     env = Environment(
         bus=Bus(),
