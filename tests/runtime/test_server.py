@@ -8,7 +8,7 @@ import trio
 
 import trido
 from tests.runtime.desk import Log, agent, boom, note, settle
-from trido.runtime import dispatcher, server
+from trido.runtime import dispatcher, turns
 
 
 async def test_other_tasks_run_while_signals_keep_coming() -> None:
@@ -88,7 +88,7 @@ async def test_handlers_run_in_the_context_of_their_agent() -> None:
 async def test_a_mistake_in_the_loop_is_a_crash_of_the_agent() -> None:
     async with trido.open_supervisor(agent().spec(id="a")) as sup:
         ref = sup["a"].value
-        with patch.object(server.AgentRun, "_turn", side_effect=AssertionError):
+        with patch.object(turns, "serve", side_effect=AssertionError):
             await ref.cast(note("1"))
             await sup["a"].wait_running(after=1)
         assert isinstance(sup["a"].last_crash, AssertionError)

@@ -1,4 +1,4 @@
-"""One run of an agent: its turns, from the first to how it ends.
+"""One run of an agent: from its start, through its turns, to how it ends.
 
 A run holds no task while nothing of it awaits. Turns of plain functions are served by the nursery's
 dispatcher, or on the spot in the task of a caller; nothing of such a turn is ever half done when a
@@ -14,26 +14,17 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 import trio
-from outcome import Error, Outcome
-from trio.lowlevel import disable_ki_protection
 
-from trido.agents import Directive, Signal, Turn
-from trido.agents.errors import AgentError, InvalidData, NoRoute, Reject
-from trido.agents.handlers import Hook
-from trido.agents.routing import Route
-from trido.agents.turn import NO_TURN
-from trido.runtime.carrying import Origin, carry_out
+from trido.runtime import turns
 from trido.runtime.dispatcher import TURNS, Alarm
-from trido.runtime.effectful import EffectfulTurn
-from trido.runtime.ends import CrashNote, end_of, without_cancelled
-from trido.runtime.envelope import Envelope, Own
-from trido.runtime.errors import Overloaded, TurnExpired
+from trido.runtime.ends import CrashNote, end_of
+from trido.runtime.envelope import Envelope
 from trido.runtime.host import Host
-from trido.runtime.plan import Plan, plan_of
 from trido.supervision.current import CURRENT, CleanupTime, Current
 from trido.supervision.place import End, Report
 
 if TYPE_CHECKING:
+    from trido.runtime.effectful import EffectfulTurn
     from trido.runtime.place import AgentPlace
     from trido.supervision import Supervisor
 
@@ -43,8 +34,6 @@ Phase: TypeAlias = Literal["starting", "serving", "closing", "over"]
 
 _ORDERLY: Final = frozenset({"stopped", "normal"})
 _ASKED: Final = frozenset({"stopped", "killed"})
-_START: Final = Signal("agent.start")
-_STOP: Final = Signal("agent.stop")
 
 
 @final
@@ -134,7 +123,9 @@ class AgentRun(Generic[S]):
 
     def start_turn(self) -> EffectfulTurn[S] | None:
         """Commit what `on_start` decides; if that awaits, the turn that is not over yet."""
-        return self._hook(self.place.agent.starts, _START) if self.phase == "starting" else None
+        if self.phase != "starting":
+            return None
+        return turns.serve_hook(self, self.place.agent.starts, turns.START)
 
     def ready(self) -> None:
         """Serve from now on; unless the start has failed, or was stopped."""
@@ -188,201 +179,14 @@ class AgentRun(Generic[S]):
             if not mailbox or self.phase != "serving" or self.open_turn is not None:
                 place.went_idle()
                 return False
-            self._turn(mailbox.take())
+            turns.serve(self, mailbox.take())
             if trio.current_time() >= until:
                 break
         return True
 
     def _serve_one(self, envelope: Envelope) -> bool:
-        self._turn(envelope)
+        turns.serve(self, envelope)
         return False
-
-    # A turn ---------------------------------------------------------------------------------
-
-    def _turn(self, envelope: Envelope) -> None:
-        """Validate, decide, check, commit, answer, act; in that order."""
-        place = self.place
-        envelope.begun()
-        try:
-            route, data = place.agent.route(place.state, envelope.signal)
-            if route.is_async:
-                self._begin_effectful(route, data, envelope)
-                return
-            state, directives = self._decide(route, data, envelope)
-        except (NoRoute, InvalidData, Reject) as error:
-            place.fail(envelope, error)
-        except BaseException as error:  # noqa: ASYNC103  # the end of this run
-            self.crash(error, envelope)
-        else:
-            self._commit_or_crash(envelope, state, directives)
-
-    def _hook(self, hook: Hook | None, signal: Signal) -> EffectfulTurn[S] | None:
-        """The turn of the start or the stop; if it awaits, it is not over yet."""
-        if hook is None:
-            return None
-        envelope = Own(signal)
-        try:
-            if hook.is_async:
-                return self._begin_effectful(hook, None, envelope)
-            state, directives = self._decide(hook, None, envelope)
-        except BaseException as error:  # noqa: ASYNC103  # the end of this run
-            self.crash(error, envelope)
-        else:
-            self._commit_or_crash(envelope, state, directives)
-        return None
-
-    def _decide(
-        self, route: Route | Hook, data: Any, envelope: Envelope
-    ) -> tuple[S, tuple[Directive, ...]]:
-        place = self.place
-        turn = self._turn_of(envelope) if route.takes_turn else NO_TURN
-        place.in_turn = True
-        watchdog = place.env.watchdog
-        if watchdog is not None:
-            watchdog.enter(place.id, envelope.signal.type)
-        try:
-            return _unprotected(place.agent.decide, route, place.state, data, turn)
-        finally:
-            place.in_turn = False
-            if watchdog is not None:
-                watchdog.leave()
-
-    def _turn_of(self, envelope: Envelope, **more: Any) -> Turn:
-        place = self.place
-        return Turn(
-            signal=envelope.signal,
-            now=place.env.now(),
-            planned=envelope.planned,
-            agent_id=place.id,
-            revision=place.revision,
-            request=place.requests.name(envelope),
-            why=self._why(envelope),
-            **more,
-        )
-
-    def _why(self, envelope: Envelope) -> Any:
-        if envelope.signal is _START:
-            return "start" if self.report.child.incarnation == 1 else "restart"
-        return "stop" if envelope.signal is _STOP else envelope.why
-
-    def _commit_or_crash(
-        self, envelope: Envelope, state: S, directives: tuple[Directive, ...]
-    ) -> None:
-        try:
-            plan = self._plan(directives)
-        except Overloaded as error:
-            self._refuse(envelope, error)
-        except BaseException as error:  # noqa: ASYNC103  # the end of this run
-            self.crash(error, envelope)
-        else:
-            self._commit_as_planned(envelope, state, plan)
-
-    def _commit_as_planned(self, envelope: Envelope, state: S, plan: Plan | None) -> None:
-        try:
-            self._commit(envelope, state, plan)
-        except BaseException as error:  # noqa: ASYNC103  # the end of this run
-            envelope.answer(state)  # it is committed: the turn was served
-            self.crash(error)
-
-    def _refuse(self, envelope: Envelope, error: AgentError) -> None:
-        """Nothing of this turn is committed. A start or a stop has failed by that."""
-        if isinstance(envelope, Own):
-            self.crash(error, envelope)
-        else:
-            self.place.fail(envelope, error)
-
-    def _plan(self, directives: tuple[Directive, ...]) -> Plan | None:
-        """What is to be done, if anything is.
-
-        Raises:
-          InvalidDecision: nobody knows how to do it.
-          Overloaded: it does not fit in with what is still to be done.
-        """
-        if not directives:
-            return None
-        place = self.place
-        plan = plan_of(directives, place.env.executors, place.env.dispatch)
-        if plan.errands and not place.has_room(len(plan.errands)):
-            raise Overloaded(place.id)
-        return plan
-
-    def _commit(self, envelope: Envelope, state: S, plan: Plan | None) -> None:
-        """Commit a turn, answer, and begin what it wants done."""
-        place = self.place
-        if plan is None:
-            place.commit(state)
-            envelope.answer(state)
-            return
-        revision = place.revision
-        place.commit(state)
-        if plan.timing:
-            place.timers.apply(plan.timing, revision, instant=envelope.is_instant)
-        self._answer(envelope, plan, state)
-        origin = Origin(envelope.signal)
-        for directive in plan.errands:
-            carry_out(place, directive, origin)
-        if plan.stops:
-            self.stop()
-
-    def _answer(self, envelope: Envelope, plan: Plan, state: S) -> None:
-        if plan.reply is not None:
-            envelope.answer(plan.reply.value)
-        elif plan.defers:
-            self.place.requests.defer(envelope)
-        else:
-            envelope.answer(state)
-        for reply in plan.replies:
-            self.place.requests.answer(reply)
-
-    # Effectful turns ------------------------------------------------------------------------
-
-    def _begin_effectful(
-        self, route: Route | Hook, data: Any, envelope: Envelope
-    ) -> EffectfulTurn[S]:
-        turn = self._turn_of(envelope, resource=self.resource)
-        effectful = EffectfulTurn(self.place, envelope, route, data, turn)
-        self.open_turn = effectful
-        self.need_host().start_soon(self._serve_effectful, effectful)
-        return effectful
-
-    async def _serve_effectful(self, turn: EffectfulTurn[S]) -> None:
-        outcome = await turn.decide()
-        self.open_turn = None
-        turn.over.set()
-        self._judge(turn, outcome)
-        self.place.wake()
-        self.place.went_idle()
-
-    def _judge(self, turn: EffectfulTurn[S], outcome: Outcome[object]) -> None:
-        """What a turn that awaited comes to: the first of these that fits."""
-        place, envelope = self.place, turn.envelope
-        left = self._left(turn, outcome)
-        if left is not None and not isinstance(left, Reject):
-            self.crash(left, None if turn.is_void else envelope)
-        elif turn.is_void:
-            pass  # whoever sent the signal has been told
-        elif turn.has_expired:
-            self._refuse(envelope, TurnExpired(place.id, envelope.signal.type, turn.limit))
-        elif left is not None:
-            self._refuse(envelope, left)
-        else:
-            self._commit_effectful(turn, outcome.unwrap())
-
-    def _left(self, turn: EffectfulTurn[S], outcome: Outcome[object]) -> BaseException | None:
-        """The error of a turn, but for cancellations that were asked for."""
-        if not isinstance(outcome, Error):
-            return None
-        asked = turn.scope.cancel_called
-        return without_cancelled(outcome.error) if asked else outcome.error
-
-    def _commit_effectful(self, turn: EffectfulTurn[S], decision: object) -> None:
-        place = self.place
-        try:
-            state, directives = place.agent.checked(turn.route, place.state, decision)
-        except BaseException as error:  # noqa: ASYNC103  # the end of this run
-            self.crash(error, turn.envelope)
-        else:
-            self._commit_or_crash(turn.envelope, state, directives)
 
     # Ends -----------------------------------------------------------------------------------
 
@@ -459,7 +263,7 @@ class AgentRun(Generic[S]):
         if self._has_stopped:
             return None
         self._has_stopped = True
-        return self._hook(self.place.agent.stops, _STOP)
+        return turns.serve_hook(self, self.place.agent.stops, turns.STOP)
 
     @property
     def carries_out(self) -> bool:
@@ -563,8 +367,3 @@ class _Expiry:
     def ring(self) -> None:
         """It is."""
         self._run.expire()
-
-
-@disable_ki_protection
-def _unprotected(decide: Callable[..., T], *args: Any) -> T:
-    return decide(*args)

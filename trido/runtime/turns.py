@@ -1,0 +1,245 @@
+"""One turn of an agent: validate, decide, check, commit, answer, act; in that order.
+
+Anything that goes wrong before the commit leaves no change and does nothing. A handler that awaits
+decides in a task of its own, and all the rest is as in any other turn. No exception leaves a turn:
+it is an answer, or ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from outcome import Error, Outcome
+from trio.lowlevel import disable_ki_protection
+
+from trido.agents import Directive, Signal, Turn
+from trido.agents.errors import AgentError, InvalidData, NoRoute, Reject
+from trido.agents.handlers import Hook
+from trido.agents.routing import Route
+from trido.agents.turn import NO_TURN
+from trido.runtime.carrying import Origin, carry_out
+from trido.runtime.effectful import EffectfulTurn
+from trido.runtime.ends import without_cancelled
+from trido.runtime.envelope import Envelope, Own
+from trido.runtime.errors import Overloaded, TurnExpired
+from trido.runtime.plan import Plan, plan_of
+
+if TYPE_CHECKING:
+    from trido.runtime.place import AgentPlace
+    from trido.runtime.server import AgentRun
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+START: Final = Signal("agent.start")
+STOP: Final = Signal("agent.stop")
+
+
+def serve(run: AgentRun[Any], envelope: Envelope) -> None:
+    """Serve a signal. If its handler awaits, the turn is open when this returns."""
+    place = run.place
+    envelope.begun()
+    try:
+        route, data = place.agent.route(place.state, envelope.signal)
+        if route.is_async:
+            _begin(run, route, data, envelope)
+            return
+        state, directives = _decide(run, route, data, envelope)
+    except (NoRoute, InvalidData, Reject) as error:
+        place.fail(envelope, error)
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, envelope)
+    else:
+        _plan_and_commit(run, envelope, state, directives)
+
+
+def serve_hook(run: AgentRun[S], hook: Hook | None, signal: Signal) -> EffectfulTurn[S] | None:
+    """The turn of a start or a stop; if it awaits, it is not over yet."""
+    if hook is None:
+        return None
+    envelope = Own(signal)
+    try:
+        if hook.is_async:
+            return _begin(run, hook, None, envelope)
+        state, directives = _decide(run, hook, None, envelope)
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, envelope)
+    else:
+        _plan_and_commit(run, envelope, state, directives)
+    return None
+
+
+# Decide -------------------------------------------------------------------------------------------
+
+
+def _decide(
+    run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
+) -> tuple[S, tuple[Directive, ...]]:
+    place = run.place
+    turn = _turn_of(run, envelope) if route.takes_turn else NO_TURN
+    place.in_turn = True
+    watchdog = place.env.watchdog
+    if watchdog is not None:
+        watchdog.enter(place.id, envelope.signal.type)
+    try:
+        return _unprotected(place.agent.decide, route, place.state, data, turn)
+    finally:
+        place.in_turn = False
+        if watchdog is not None:
+            watchdog.leave()
+
+
+@disable_ki_protection
+def _unprotected(decide: Callable[..., T], *args: Any) -> T:
+    return decide(*args)
+
+
+def _turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
+    place = run.place
+    return Turn(
+        signal=envelope.signal,
+        now=place.env.now(),
+        planned=envelope.planned,
+        agent_id=place.id,
+        revision=place.revision,
+        request=place.requests.name(envelope),
+        why=_why(run, envelope),
+        **more,
+    )
+
+
+def _why(run: AgentRun[Any], envelope: Envelope) -> Any:
+    if envelope.signal is START:
+        return "start" if run.report.child.incarnation == 1 else "restart"
+    return "stop" if envelope.signal is STOP else envelope.why
+
+
+# Decide, if that awaits ---------------------------------------------------------------------------
+
+
+def _begin(
+    run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
+) -> EffectfulTurn[S]:
+    turn = _turn_of(run, envelope, resource=run.resource)
+    run.open_turn = open_turn = EffectfulTurn(run.place, envelope, route, data, turn)
+    run.need_host().start_soon(_serve_effectful, run, open_turn)
+    return open_turn
+
+
+async def _serve_effectful(run: AgentRun[S], turn: EffectfulTurn[S]) -> None:
+    outcome = await turn.decide()
+    run.open_turn = None
+    turn.over.set()
+    _judge(run, turn, outcome)
+    run.place.wake()
+    run.place.went_idle()
+
+
+def _judge(run: AgentRun[S], turn: EffectfulTurn[S], outcome: Outcome[object]) -> None:
+    """What a turn that awaited comes to: the first of these that fits."""
+    place, envelope = run.place, turn.envelope
+    error = _error_of(turn, outcome)
+    if error is not None and not isinstance(error, Reject):
+        run.crash(error, None if turn.is_void else envelope)
+    elif turn.is_void:
+        pass  # whoever sent the signal has been told
+    elif turn.has_expired:
+        _refuse(run, envelope, TurnExpired(place.id, envelope.signal.type, turn.limit))
+    elif error is not None:
+        _refuse(run, envelope, error)
+    else:
+        _check_and_commit(run, turn, outcome.unwrap())
+
+
+def _error_of(turn: EffectfulTurn[Any], outcome: Outcome[object]) -> BaseException | None:
+    """What the handler raised, but for cancellations that were asked for."""
+    if not isinstance(outcome, Error):
+        return None
+    return without_cancelled(outcome.error) if turn.scope.cancel_called else outcome.error
+
+
+def _check_and_commit(run: AgentRun[S], turn: EffectfulTurn[S], decision: object) -> None:
+    place = run.place
+    try:
+        state, directives = place.agent.checked(turn.route, place.state, decision)
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, turn.envelope)
+    else:
+        _plan_and_commit(run, turn.envelope, state, directives)
+
+
+# Commit -------------------------------------------------------------------------------------------
+
+
+def _plan_and_commit(
+    run: AgentRun[S], envelope: Envelope, state: S, directives: tuple[Directive, ...]
+) -> None:
+    try:
+        plan = _plan(run.place, directives) if directives else None
+    except Overloaded as error:
+        _refuse(run, envelope, error)
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, envelope)
+    else:
+        _commit(run, envelope, state, plan)
+
+
+def _refuse(run: AgentRun[Any], envelope: Envelope, error: AgentError) -> None:
+    """Nothing of this turn is committed. A start or a stop has failed by that."""
+    if isinstance(envelope, Own):
+        run.crash(error, envelope)
+    else:
+        run.place.fail(envelope, error)
+
+
+def _plan(place: AgentPlace[Any], directives: tuple[Directive, ...]) -> Plan:
+    """What is to be done.
+
+    Raises:
+      InvalidDecision: nobody knows how to do it.
+      Overloaded: it does not fit in with what is still to be done.
+    """
+    plan = plan_of(directives, place.env.executors, place.env.dispatch)
+    if plan.errands and not place.has_room(len(plan.errands)):
+        raise Overloaded(place.id)
+    return plan
+
+
+def _commit(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan | None) -> None:
+    """Commit, answer, and begin what is to be done."""
+    place = run.place
+    try:
+        if plan is None:
+            place.commit(state)
+            envelope.answer(state)
+        else:
+            _commit_and_act(run, envelope, state, plan)
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        envelope.answer(state)  # it is committed: the turn was served
+        run.crash(error)
+
+
+def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) -> None:
+    place = run.place
+    revision = place.revision
+    place.commit(state)
+    if plan.timing:
+        place.timers.apply(plan.timing, revision, instant=envelope.is_instant)
+    _answer(place, envelope, plan, state)
+    origin = Origin(envelope.signal)
+    for directive in plan.errands:
+        carry_out(place, directive, origin)
+    if plan.stops:
+        run.stop()
+
+
+def _answer(place: AgentPlace[S], envelope: Envelope, plan: Plan, state: S) -> None:
+    if plan.reply is not None:
+        envelope.answer(plan.reply.value)
+    elif plan.defers:
+        place.requests.defer(envelope)
+    else:
+        envelope.answer(state)
+    for reply in plan.replies:
+        place.requests.answer(reply)
