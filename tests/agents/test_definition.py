@@ -267,8 +267,9 @@ def test_what_is_no_field_may_be_anything() -> None:
     ],
 )
 def test_settings_are_checked(settings: dict[str, Any], field: str) -> None:
+    given: dict[str, Any] = {"name": "agent", "state": Counter, **settings}
     with pytest.raises(trido.SpecError) as caught:
-        trido.Agent(**{"name": "agent", "state": Counter, **settings})
+        trido.Agent(**given)
     assert caught.value.field == field
 
 
@@ -398,8 +399,9 @@ def test_a_spec_is_plain_data() -> None:
     ],
 )
 def test_a_bad_spec_is_refused_before_anything_starts(fields: dict[str, Any], field: str) -> None:
+    given: dict[str, Any] = {"id": "a", **fields}
     with pytest.raises(trido.SpecError) as caught:
-        counter.spec(**{"id": "a", **fields})
+        counter.spec(**given)
     assert caught.value.field == field
 
 

@@ -40,8 +40,8 @@ class DeadLetter:
     """The directive, if it is one."""
     by: str = field(default="", kw_only=True)
     """The id of the agent that gave it up: whom it was sent to, or who sent it."""
-    _to: AgentRef[Any] | None = field(default=None, kw_only=True)
-    _again: Again | None = field(default=None, kw_only=True)
+    _to: AgentRef[Any] | None = field(default=None, kw_only=True, alias="to")
+    _again: Again | None = field(default=None, kw_only=True, alias="again")
 
     _redacts_itself: ClassVar = True
 
