@@ -383,6 +383,62 @@ async def test_C137_a_lifespan_fails_in_leaving() -> None:
     assert log.only("K b Boom").reason is error
 
 
+def watching() -> trido.Agent[Log]:
+    """An agent that notes the reasons it is told by monitors."""
+    made = desk.agent("watching")
+
+    @made.on("agent.down")
+    def down(state: Log, data: trido.Down) -> Log:
+        return Log((*state.seen, data.reason))
+
+    @made.on("hold")
+    async def hold(state: Log, data: None) -> Log:
+        await trio.sleep(1)
+        return state
+
+    return made
+
+
+@played
+async def test_C142_a_monitor_of_a_dead_ref_is_told_noproc_at_once() -> None:
+    async with trido.open_runtime() as rt:
+        dead = await rt.start_agent(desk.agent(), id="dead")
+        me = await rt.start_agent(watching(), id="me")
+        await dead.stop()
+        assert rt.monitor(dead).down == trido.Down("dead", 1, "noproc")
+        await me.call(do(trido.Monitor(dead)))
+        await settle()
+        assert me.state() == Log(("do", "noproc"))
+
+
+@played
+async def test_C142_a_monitor_is_told_exactly_once() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(desk.agent(), id="a")
+        me = await rt.start_agent(watching(), id="me")
+        await me.call(do(trido.Monitor(ref)))
+        await ref.cast(boom())
+        await settle()
+        await ref.stop()
+        await settle()
+        assert me.state() == Log(("do", "crashed"))
+
+
+@played
+async def test_C142_demonitor_with_flush_withdraws_what_is_queued() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(desk.agent(), id="a")
+        me = await rt.start_agent(watching(), id="me")
+        await me.call(do(trido.Monitor(ref)))
+        await me.cast(trido.Signal("hold"))
+        await me.cast(do(trido.Demonitor(ref, flush=True)))
+        await settle()
+        await ref.stop()
+        assert me.status().queued == 2
+        await trio.sleep(2)
+        assert me.state() == Log(("do", "do"))
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_C144_crash_with_queued_casts(*, keep: bool) -> None:
     async def scenario() -> None:

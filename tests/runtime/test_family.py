@@ -14,6 +14,8 @@ import trido
 from tests.conformance.kit import played
 from tests.runtime import desk
 from tests.runtime.desk import Boom, Log, boom, do, note, settle
+from trido.runtime.place import AgentPlace
+from trido.supervision.place import as_place
 
 
 def parent(name: str = "parent", **settings: Any) -> trido.Agent[Log]:
@@ -467,7 +469,7 @@ async def test_stop_child_stops_it_and_frees_its_tag() -> None:
         assert told(ref) == ["kid started 1", "kid stopped 1 gone"]
         assert ref.status().children == 0
         await settled_in(ref, spawn("kid"))
-        assert told(ref)[2:] == ["kid started 2"]
+        assert told(ref)[2:] == ["kid started 1"]
 
 
 async def test_stop_child_stops_a_declared_child_that_is_no_agent() -> None:
@@ -539,6 +541,18 @@ async def test_a_tag_is_given_once() -> None:
         assert rt.find("another") is None
 
 
+async def test_an_id_that_is_taken_is_a_failed_directive() -> None:
+    made, causes = failures()
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(made, id="p")
+        other = await rt.start_agent(desk.agent(), id="other")
+        await settled_in(ref, spawn("kid", id="other"))
+        assert isinstance(causes[0], trido.StartFailed)
+        assert isinstance(causes[0].__cause__, trido.AlreadyRegistered)
+        assert (ref.status().children, told(ref)) == (0, [])
+        assert await other.call(note("1")) == Log(("1",))
+
+
 async def test_settings_that_are_none_are_a_failed_directive() -> None:
     made, causes = failures()
     async with trido.open_runtime() as rt:
@@ -561,8 +575,28 @@ async def test_what_was_being_spawned_when_the_parent_crashed_is_spawned_by_its_
         await settled_in(ref, spawn("1", slow), spawn("2"))
         await ref.cast(boom())
         await trio.sleep(5)
-        assert told(ref) == ["1 started 2", "2 started 1"]
+        assert told(ref) == ["1 started 1", "2 started 1"]
         assert ref.status().outbox == 0
+
+
+@played
+async def test_what_was_committed_before_a_crash_is_done_by_the_next_run() -> None:
+    async def plain() -> None:
+        await trio.sleep_forever()
+
+    kids = (trido.ChildSpec(plain, id="plain"),)
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(parent(), id="p")
+        other = await rt.start_agent(parent(children=kids), id="o")
+        for one in (ref, other):
+            one.cast_nowait(do(spawn("kid"), trido.StopChild("plain")))
+            one.cast_nowait(boom())
+        await trio.sleep(1)
+        # The one that has a supervisor for its children may have begun before it crashed.
+        assert told(ref) == ["kid started 1"]
+        assert told(other) in (["kid started 1"], ["kid started 1", "kid started 2"])
+        assert [one.status().children for one in (ref, other)] == [1, 1]
+        assert [one.status().outbox for one in (ref, other)] == [0, 0]
 
 
 async def test_stop_acts_when_the_children_of_its_turn_are_started() -> None:
@@ -633,16 +667,15 @@ async def test_an_id_is_taken_wherever_its_agent_stands() -> None:
 
 
 @pytest.mark.parametrize("alone", [True, False])
-async def test_the_ref_of_a_child_stays_valid_over_restarts_of_its_parent(*, alone: bool) -> None:
+@pytest.mark.parametrize("recover", ["fresh", "committed"])
+async def test_the_ref_of_a_child_stays_valid_over_restarts_of_its_parent(
+    *, alone: bool, recover: Any
+) -> None:
     @frozen
     class Kids:
         refs: tuple[Any, ...] = ()
 
-    made = trido.Agent("made", state=Kids, recover="committed")
-
-    @made.on("spawn")
-    def spawns(state: Kids, data: None) -> trido.Decision[Kids]:
-        return state, [spawn("kid")]
+    made = trido.Agent("made", state=Kids, recover=recover, children=(spawn("kid"),))
 
     @made.on("agent.child.started")
     def started(state: Kids, data: trido.ChildStarted) -> Kids:
@@ -656,7 +689,6 @@ async def test_the_ref_of_a_child_stays_valid_over_restarts_of_its_parent(*, alo
         spec = made.spec(id="p", runtime=None if alone else rt)
         async with trido.open_supervisor(spec) as sup:
             ref = sup[spec].value
-            await ref.call(trido.Signal("spawn"))
             await settle()
             (kid,) = ref.state().refs
             await kid.call(note("1"))
@@ -664,7 +696,7 @@ async def test_the_ref_of_a_child_stays_valid_over_restarts_of_its_parent(*, alo
             await ref.cast(trido.Signal("boom"))
             await sup["p"].wait_running(after=1)
             await settle()
-            assert ref.state().refs == (kid, kid)
+            assert ref.state().refs == ((kid,) if recover == "fresh" else (kid, kid))
             # The child begins anew; its address, its runs and its revisions go on.
             assert await kid.call(note("2")) == Log(("2",))
             assert (kid.incarnation, kid.status().revision) == (2, 2)
@@ -679,7 +711,8 @@ async def test_a_ref_names_the_agent_that_has_the_id() -> None:
             await ref.call(note("2"))
         assert await rt.start_agent(desk.agent(), id="a") is ref
         assert await ref.call(note("3")) == Log(("3",))
-        assert (ref.incarnation, ref.status().revision) == (2, 2)
+        # It is another agent, though.
+        assert (ref.incarnation, ref.status().revision) == (1, 1)
 
 
 async def test_a_place_that_is_run_again_has_its_ref_again() -> None:
@@ -693,7 +726,7 @@ async def test_a_place_that_is_run_again_has_its_ref_again() -> None:
             await ref.stop()
             child = await sup.restart_child("a")
             assert child.value is ref
-            assert (ref.status().agent, ref.incarnation) == ("log", 3)
+            assert (ref.status().agent, ref.incarnation) == ("log", 2)
 
 
 # Outliving a parent ------------------------------------------------------------------------------
@@ -741,9 +774,32 @@ async def test_what_becomes_of_detached_children(policy: Any, seen: list[str] | 
         await kid.call(do(trido.Emit(note("up"), to="parent")))
         await settle()
         assert told(other) == ["mine started 1", "up"]
+        # One that is just between two runs can be adopted, too.
+        for _ in range(2):
+            await kid.cast(boom())
+            await settle()
         await other.stop()
         await settle()
-        assert rt.find("p/kid") is kid
+        assert (rt.find("p/kid"), kid.status().state) == (kid, "restarting")
+        third = await rt.start_agent(parent(), id="third")
+        await settled_in(third, trido.AdoptChild(kid, "mine"))
+        assert told(third) == []
+        await trio.sleep(1)
+        assert told(third) == ["mine started 3"]
+
+
+async def test_nobody_is_told_of_a_child_that_goes_on_without_a_parent() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(parent(), id="p")
+        await settled_in(ref, spawn("kid", detached=True, on_parent_death="continue"))
+        await ref.stop()
+        kid = rt.agent("p/kid")
+        await kid.cast(boom())
+        await settle()
+        assert kid.incarnation == 2
+        await kid.stop()
+        assert rt.agents() == ()
+        assert len(rt.dead_letters) == 1
 
 
 @played
@@ -853,6 +909,30 @@ async def test_stopping_an_adopted_child_that_is_being_stopped_holds_nothing_up(
             await settle()
             await settled_in(ref, trido.StopChild("mine"), spawn("next"))
             assert "next started 1" in told(ref)
+
+
+def test_what_directives_about_others_are_not() -> None:
+    with pytest.raises(trido.SpecError, match=r"a trido\.Agent"):
+        trido.SpawnAgent("kid", "kid")
+    with pytest.raises(trido.SpecError, match="tag"):
+        trido.SpawnAgent(desk.agent(), "")
+    with pytest.raises(trido.SpecError, match="on_parent_death"):
+        spawn("kid", on_parent_death="panic")
+    for kind in (trido.Monitor, trido.Demonitor, trido.Link):
+        with pytest.raises(trido.SpecError, match="an agent's ref"):
+            kind("a")  # type: ignore[arg-type]
+    with pytest.raises(trido.SpecError, match="an agent's ref"):
+        trido.AdoptChild("a", "mine")  # type: ignore[arg-type]
+
+
+async def test_a_place_without_a_run_says_so() -> None:
+    place = as_place(desk.agent().spec(id="a"))
+    assert isinstance(place, AgentPlace)
+    for ask in (lambda: place.run, lambda: place.dispatcher):
+        with pytest.raises(trido.NoSuchAgent):
+            ask()
+    with pytest.raises(trido.NoSuchAgent):
+        await place.ref.revive()
 
 
 def test_declared_children_are_not_detached() -> None:

@@ -8,7 +8,7 @@ lived before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast, final
 
 from attrs import define, evolve, frozen
 
@@ -73,11 +73,13 @@ class Member:
 class Family:
     """The children of one agent."""
 
-    __slots__ = ("_closed", "_members", "_place", "supervisor")
+    __slots__ = ("_closed", "_former", "_members", "_place", "supervisor")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
         self._members: dict[str, Member] = {}
+        self._former: dict[str, AgentPlace[Any]] = {}
+        """The places of those that the last run had."""
         self.supervisor: Supervisor | None = None
         """Of those that live with their parent, while there are any."""
         self._closed: AgentRun[Any] | None = None
@@ -132,6 +134,8 @@ class Family:
 
     def forget(self) -> None:
         """The next run begins without those that this one spawned."""
+        members = self._members.values()
+        self._former = {one.tag: one.place for one in members if one.place is not None}
         self._members = {
             tag: member for tag, member in self._members.items() if member.spec is None
         }
@@ -206,8 +210,8 @@ class Family:
     async def _stop_member(self, member: Member) -> None:
         if member.place is not None:
             await member.place.stop()
-        elif self.supervisor is not None and member.spec is not None:
-            await self.supervisor.stop_child(member.spec)
+        elif self.supervisor is not None:  # pragma: no branch - it lives as long as they do
+            await self.supervisor.stop_child(cast("Spec[Any]", member.spec))
 
     def _adopt(self, directive: AdoptChild) -> None:
         tag, ref = directive.tag, directive.ref
@@ -247,9 +251,10 @@ class Family:
     # What the parent is told ------------------------------------------------------------------
 
     def former(self, kin: Kin) -> AgentPlace[Any] | None:
-        """The place that a child of this tag had in the last run of its parent."""
+        """The last place of this child, if it has had one in this run of its parent or the last."""
         member = self._members.get(kin.tag)
-        return None if member is None else member.place
+        place = None if member is None else member.place
+        return self._former.get(kin.tag) if place is None else place
 
     def child_started(self, child: AgentPlace[Any], kin: Kin) -> None:
         """A run of a child is ready."""
@@ -259,15 +264,14 @@ class Family:
         data = ChildStarted(kin.tag, child.id, child.incarnation, child.ref)
         self._place.tell_if_wanted(Signal("agent.child.started", data))
 
-    def child_exit(
-        self, child: AgentPlace[Any], kin: Kin, down: Down, *, comes_back: bool
-    ) -> None:
+    def child_exit(self, child: AgentPlace[Any], kin: Kin, down: Down, *, comes_back: bool) -> None:
         """A run of a child has ended.
 
         Not told of a child that never was ready: whoever wanted it is told otherwise. Nor of one
         that ends with its parent's run.
         """
-        if self.former(kin) is child and not self._ends_too(kin):
+        member = self._members.get(kin.tag)
+        if member is not None and member.place is child and not self._ends_too(kin):
             data = ChildExit(kin.tag, down, comes_back)
             self._place.tell_if_wanted(Signal("agent.child.exit", data))
 
@@ -304,10 +308,11 @@ class FamilyErrand:
 
     LANE: ClassVar[str] = "children"
 
-    __slots__ = ("_begun_by", "_directive", "_place")
+    __slots__ = ("_begun_by", "_directive", "_family", "_place")
 
     def __init__(self, place: AgentPlace[Any], directive: FamilyDirective) -> None:
         self._place = place
+        self._family = place.family  # from now on: it has to know when a run ends
         self._directive = directive
         self._begun_by: AgentRun[Any] | None = None
 
@@ -322,7 +327,7 @@ class FamilyErrand:
     async def _carry_out(self) -> None:
         place = self._place
         try:
-            if not await place.family.carry_out(self._directive):
+            if not await self._family.carry_out(self._directive):
                 return  # the next run does it, if there is one
         except SupervisorStopped:
             self.give_up()  # its runtime ends

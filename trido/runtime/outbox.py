@@ -43,6 +43,10 @@ class Outbox:
     def __len__(self) -> int:
         return self._size
 
+    def goes_on_without(self, lane: Hashable) -> bool:
+        """Whether something is left to be done outside this lane."""
+        return any(other != lane for other in self._lanes)
+
     def has_room(self, more: int, besides: int = 0) -> bool:
         """Whether a turn with so many directives may be committed; ``besides`` wait elsewhere."""
         waiting = self._size + besides

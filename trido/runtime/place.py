@@ -34,7 +34,7 @@ from trido.runtime.errors import (
     Overloaded,
 )
 from trido.runtime.failures import Failures
-from trido.runtime.family import Family, Kin
+from trido.runtime.family import Family, FamilyErrand, Kin
 from trido.runtime.mailbox import Mailbox
 from trido.runtime.monitors import Monitors, Watching, down
 from trido.runtime.outbox import Outbox
@@ -132,7 +132,7 @@ class AgentPlace(Generic[S]):
         self._is_told: bool = False
         """Its parent has been told of that."""
         self._former_runs: int = 0
-        """How many runs those had who had its ref before."""
+        """How many runs it had in earlier runs of its parent."""
         self._outbox: Outbox | None = None
         self._ending: AbstractSet[trio.Event] = _NOTHING
         self._lingering: trio.CancelScope | None = None
@@ -166,9 +166,9 @@ class AgentPlace(Generic[S]):
         return run
 
     def _register(self) -> None:
+        if self.kin is not None:
+            self._go_on_from(self.kin.parent.family.former(self.kin))
         if self.env.runtime is None:
-            former = None if self.kin is None else self.kin.parent.family.former(self.kin)
-            self._succeed(None if former is None else former.ref)
             return
         known = self.env.places.get(self.id)
         if known is self:
@@ -176,17 +176,21 @@ class AgentPlace(Generic[S]):
         if known is not None:
             raise AlreadyRegistered(self.id)
         self.env.places[self.id] = self
-        self._succeed(self.env.former.pop(self.id, None))
+        self._take(self.env.former.pop(self.id, None))
         if self.env.bus is not None and self.settings.subscribe:
             self.env.bus.add(self, self.settings.subscribe)
 
-    def _succeed(self, former: AgentRef[Any] | None) -> None:
+    def _go_on_from(self, last: AgentPlace[Any] | None) -> None:
+        """Count on from the place that this child had in the last run of its parent."""
+        if last is not None and last is not self:
+            self._former_runs = last.incarnation
+            self.revision = last.revision
+            self._take(last.ref)
+
+    def _take(self, ref: AgentRef[Any] | None) -> None:
         """Go on under the ref of whoever had the id before."""
-        if former is not None and former.place is not self:
-            last = former.place
-            self._former_runs += last.incarnation + 1 - self.incarnation
-            self.revision = max(self.revision, last.revision)
-            former.place, self.ref = self, former
+        if ref is not None:
+            ref.place, self.ref = self, ref
 
     def _recover(self) -> None:
         if self.settings.recover == "fresh":
@@ -271,7 +275,7 @@ class AgentPlace(Generic[S]):
         if self._runs is not None:
             self._runs.resume()
         if self._outbox is not None:
-            self._outbox.resume("children")
+            self._outbox.resume(FamilyErrand.LANE)
         if self._waiting is not None:
             self._waiting.tell(self.state)
         if self.kin is not None:
@@ -432,7 +436,9 @@ class AgentPlace(Generic[S]):
 
     @property
     def is_busy(self) -> bool:
-        """Whether it has something left to do."""
+        """Whether it has something left to do, and somebody does it."""
+        if self._ended is not None and self._run is None:
+            return self._outbox is not None and self._outbox.goes_on_without(FamilyErrand.LANE)
         return bool(
             self.mailbox
             or self.mailbox.waiting

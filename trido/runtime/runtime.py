@@ -334,7 +334,7 @@ class _RuntimeBlock:
     ) -> bool:
         self._runtime.closing()
         try:
-            return await self._block.__aexit__(exc_type, exc, traceback)
+            return await self._block.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102
         finally:
             self._runtime.closed()
 

@@ -46,9 +46,9 @@ def log(blocked: Blocked) -> None:
     if blocked.agent is None:
         who = f"task {blocked.task!r}"
     else:
-        who = f"agent {blocked.agent!r} serves {blocked.type!r}:"
+        who = f"agent {blocked.agent!r} serves {blocked.type!r}"
     _LOG.warning(
-        "%s nothing else has run for %.3g s; blocking work belongs into a thread or a process:"
+        "%s: nothing else has run for %.3g s; blocking work belongs into a thread or a process:"
         " Run(..., where=...)\n%s",
         who,
         blocked.seconds,
