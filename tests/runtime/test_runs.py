@@ -116,7 +116,8 @@ async def test_parameters_that_do_not_fit_are_a_failure() -> None:
 
 def test_a_Run_that_cannot_be_is_an_error_at_once() -> None:
     jobs = Jobs()
-    for fields in ({"where": "moon"}, {"delivery": "twice"}, {"ok": ""}, {"error": 1}):
+    wrong: list[dict[str, Any]] = [{"where": "moon"}, {"delivery": "2"}, {"ok": ""}, {"error": 1}]
+    for fields in wrong:
         with pytest.raises(trido.SpecError, match=next(iter(fields))):
             trido.Run(jobs.work, Job(), **fields)
     with pytest.raises(trido.SpecError, match="action="):

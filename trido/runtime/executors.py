@@ -25,7 +25,7 @@ class Delivery:
     agent: str
     """The id of the agent that committed it."""
     signal: Signal
-    """The signal whose turn committed it."""
+    """The signal whose turn committed it; with an id, the same for all that this turn committed."""
 
 
 @final

@@ -60,7 +60,7 @@ class Failures:
         except BaseException as mistake:  # noqa: ASYNC103  # the end of this run
             _LOG.error("agent %r: its on_error failed", error.id, exc_info=mistake)
             self._place.crash(mistake)
-            return "log"
+        return "log"
 
     def _too_many(self, policy: MaxErrors) -> bool:
         now = trio.current_time()

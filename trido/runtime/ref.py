@@ -87,7 +87,7 @@ class AgentRef(Address, Generic[S_co]):
 
     @property
     def dead_letters(self) -> DeadLetters:
-        """The signals sent to it that it did not serve; and what it emitted to nobody."""
+        """What it gave up: signals that it did not serve, and directives of its own."""
         place = self.place
         return place.letters if place.env.letters is None else place.letters.of(place)
 
