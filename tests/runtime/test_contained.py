@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 import trio
 from outcome import Error, Value
@@ -33,10 +35,9 @@ async def _leaves_a_nursery_open() -> None:
 
 
 async def _swallows() -> str:
-    try:
+    with suppress(trio.Cancelled):
         await trio.sleep_forever()
-    except trio.Cancelled:  # noqa: ASYNC103
-        return "returned"
+    return "returned"
 
 
 async def _fails_when_cancelled() -> None:
@@ -48,7 +49,8 @@ async def _fails_when_cancelled() -> None:
 
 async def test_what_was_cancelled_is_none_and_what_it_did_about_that_is_not() -> None:
     async def so_much_of(fn: object) -> object:
-        return await contained(trio.move_on_after(1), fn)  # type: ignore[arg-type]
+        scope = trio.CancelScope(deadline=trio.current_time() + 1)
+        return await contained(scope, fn)  # type: ignore[arg-type]
 
     assert await so_much_of(trio.sleep_forever) is None
     assert await so_much_of(_swallows) == Value("returned")

@@ -265,6 +265,7 @@ async def test_tasks_of_a_lifespan_hold_no_turn() -> None:
     made = slow.agent()
 
     @made.lifespan
+    @asynccontextmanager
     async def lifespan(ref: Ref) -> AsyncGenerator[Any, None]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(beside, ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -172,6 +173,7 @@ async def test_a_crash_of_something_else_interrupts_the_turn_and_the_caller_lear
     crash = Boom()
 
     @made.lifespan
+    @asynccontextmanager
     async def lifespan(ref: Any) -> AsyncGenerator[Any, None]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_crash_at, 1, crash)

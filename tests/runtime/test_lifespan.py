@@ -489,6 +489,7 @@ async def test_a_lifespan_with_a_nursery_sees_the_crash_and_is_not_blamed_for_it
     seen: list[BaseException] = []
 
     @made.lifespan
+    @asynccontextmanager
     async def lifespan(ref: Any) -> AsyncGenerator[None]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
@@ -534,6 +535,7 @@ async def test_a_lifespan_whose_task_fails_is_a_crash_and_said_once() -> None:
     crash = Boom()
 
     @made.lifespan
+    @asynccontextmanager
     async def lifespan(ref: Any) -> AsyncGenerator[None]:
         async with trio.open_nursery() as nursery:
             if ref.incarnation == 1:
@@ -554,6 +556,7 @@ async def test_one_error_that_is_met_twice_is_said_once() -> None:
     crash = Boom()
 
     @made.lifespan
+    @asynccontextmanager
     async def lifespan(ref: Any) -> AsyncGenerator[None]:
         async with trio.open_nursery() as nursery:
             if ref.incarnation == 1:
@@ -588,6 +591,7 @@ async def test_a_lifespan_that_ends_before_its_run_is_a_crash() -> None:
     made = slow.agent()
 
     @made.lifespan
+    @asynccontextmanager
     async def lifespan(ref: Any) -> AsyncGenerator[trio.CancelScope]:
         async with trio.open_nursery() as nursery:
             yield nursery.cancel_scope

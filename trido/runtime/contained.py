@@ -26,7 +26,8 @@ async def contained(
     found: list[Outcome[T]] = []
     try:
         with scope:
-            async with trio.open_nursery() as nursery:
+            # A task of its own, in case it leaves a nursery or a scope open.
+            async with trio.open_nursery() as nursery:  # noqa: ASYNC112
                 nursery.start_soon(_call, found, fn, args)
     # What it left behind, for the caller to judge too: nothing is swallowed but what was asked for.
     except BaseExceptionGroup as group:

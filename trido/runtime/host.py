@@ -77,7 +77,7 @@ class Host:
     async def _work(self, fn: Callable[..., Any], *args: Any) -> None:
         try:
             await fn(*args)
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103  # see there
             self._fail_by(error)
         finally:
             self._jobs -= 1
@@ -179,7 +179,7 @@ class Host:
                 await run.place.open_children(self)
                 await _until_over(run.start_turn())
                 run.ready()
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103  # see there
             self._fail_by(error)
 
     async def _enter_lifespan(self) -> None:

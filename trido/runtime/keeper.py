@@ -44,7 +44,7 @@ class Keeper:
         try:
             with self._scope:
                 await self._hold()
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103  # the run ends by that crash already
             if not _is_only(without_cancelled(error), self._crash):
                 raise
         finally:

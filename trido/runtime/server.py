@@ -170,7 +170,7 @@ class AgentRun(Generic[S]):
         # A mistake in here must not take anybody else down.
         except BaseException as error:  # noqa: ASYNC103
             self.crash(error)
-            return False
+            return False  # noqa: ASYNC104
 
     def _slice(self, until: float) -> bool:
         place = self.place
