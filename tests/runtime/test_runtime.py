@@ -15,6 +15,7 @@ from trio.testing import MockClock
 import trido
 from tests.conformance.kit import played
 from tests.runtime import desk
+from tests.runtime.cancelling import CANCEL, Trial, at_every_step
 from tests.runtime.desk import Boom, Log, boom, do, note, reasons, settle
 
 
@@ -359,6 +360,52 @@ def test_nothing_is_left_running() -> None:
         assert trio.lowlevel.current_statistics().tasks_living == before
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def noting(log: list[Any]) -> trido.Agent[Log]:
+    """An agent that notes when its runs begin and are over."""
+    made = desk.agent("noting")
+
+    @made.lifespan
+    async def life(ref: trido.AgentRef[Log]) -> AsyncGenerator[None]:
+        log.append(("+", ref.id))
+        try:
+            await trio.lowlevel.checkpoint()
+            yield
+        finally:
+            log.append(("-", ref.id))
+
+    return made
+
+
+def test_cancelled_at_any_step_it_ends_in_order() -> None:
+    """Whatever the caller is at: each agent that was begun ends once, children before parents."""
+
+    def trial() -> Trial:
+        log: list[Any] = []
+        kid, made = noting(log), noting(log)
+
+        async def main() -> None:
+            async with trido.open_runtime() as rt:
+                ref = await rt.start_agent(made, id="a")
+                await ref.call(do(trido.SpawnAgent(kid, "kid")))
+                await rt.drain()
+                with rt.subscribe("note") as notes:
+                    await ref.call(do(trido.Emit(note("1"))))
+                    await anext(notes)
+                monitor = rt.monitor(ref)
+                await ref.stop()
+                await monitor.wait()
+
+        def check() -> None:
+            told = [one for one in log if one != CANCEL]
+            began = [id for what, id in told if what == "+"]
+            ended = [id for what, id in told if what == "-"]
+            assert ended == began[::-1]
+
+        return main, log, check
+
+    assert at_every_step(trial) > 20
 
 
 async def test_what_a_runtime_is_not_opened_with() -> None:
