@@ -17,7 +17,7 @@ import trio
 
 from trido.runtime import turns
 from trido.runtime.dispatcher import TURNS, Alarm
-from trido.runtime.ends import CrashNote, end_of
+from trido.runtime.ends import end_of, note_crash
 from trido.runtime.envelope import Envelope
 from trido.runtime.host import Host
 from trido.supervision.current import CURRENT, CleanupTime, Current
@@ -203,7 +203,7 @@ class AgentRun(Generic[S]):
         place = self.place
         if end.kind != "normal":
             type = None if envelope is None else envelope.signal.type
-            CrashNote(place.id, place.revision, type, place.state).add_to(error)
+            note_crash(error, place.id, type, place.revision, place.state)
         if envelope is not None:
             place.died_on(envelope, error, end)
         if self.phase == "closing":
