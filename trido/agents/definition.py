@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
 from trido.agents.directive import DeferReply, Directive, is_directive
 from trido.agents.errors import EffectfulRoute, InvalidDecision
@@ -246,7 +246,8 @@ class Definition(Generic[S]):
         route = self.routes.exact(signal.type)
         if route is None:
             return choose(self.name, self.routes.match(signal.type), state, signal)
-        return route, route.data_of(signal)
+        data = signal.data
+        return route, data if route.fits(data) else route.data_of(signal)
 
     def decide(
         self, route: Route | Hook, state: S, data: Any, turn: Turn
@@ -262,6 +263,15 @@ class Definition(Generic[S]):
         Raises:
           InvalidDecision: it returned what is no decision.
         """
+        new: Any = decision
+        directives: tuple[Directive, ...] = ()
+        if type(new) is not self.state.cls:
+            new, directives = self._parts(route, decision)
+        if not (new is state or self.state.follows(new, state)):
+            self.state.check(new, state)
+        return new, directives
+
+    def _parts(self, route: Route | Hook, decision: object) -> tuple[Any, tuple[Directive, ...]]:
         directives: object = ()
         match decision:
             case tuple([new, what]):
@@ -271,9 +281,7 @@ class Definition(Generic[S]):
                 f"handler of {route.pattern!r} returned {redacted(decision)}, which is neither"
                 f" a {self.state.cls.__name__} nor (a {self.state.cls.__name__}, directives)"
             )
-        if decision is not state:
-            self.state.check(cast("S", decision), state)
-        return cast("S", decision), _directives(route, directives)
+        return decision, _directives(route, directives)
 
 
 def _version(of: str, type: str, number: int, upgrades: Mapping[int, Upgrade]) -> Version:
