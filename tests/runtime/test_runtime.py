@@ -148,6 +148,21 @@ async def test_a_block_is_left_with_agents_parked() -> None:
         ref.state()
 
 
+async def test_what_a_parked_agent_has_not_done_is_a_dead_letter_in_the_end() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(desk.agent(), id="a", backoff=None)
+        with rt.subscribe("note", buffer=1, overflow="block"):
+            await ref.call(do(trido.Emit(note("1")), trido.Emit(note("2"))))
+            for _ in range(4):
+                ref.cast_nowait(boom())
+            await settle()
+            assert (ref.status().state, ref.status().outbox) == ("parked", 1)
+            rt.supervisor.stop()
+            await rt.supervisor.wait()
+            assert [type(letter.directive) for letter in ref.dead_letters][-1:] == [trido.Emit]
+        assert ref.status().outbox == 0
+
+
 async def test_a_supervisor_is_left_with_agents_parked() -> None:
     spec = desk.agent().spec(id="a", on_limit="park")
     async with trido.open_supervisor(spec, max_restarts=0) as sup:
