@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from trido.agents.directive import DeferReply, Directive, is_directive
 from trido.agents.errors import EffectfulRoute, InvalidDecision
@@ -263,15 +263,16 @@ class Definition(Generic[S]):
         Raises:
           InvalidDecision: it returned what is no decision.
         """
-        new: Any = decision
         directives: tuple[Directive, ...] = ()
-        if type(new) is not self.state.cls:
+        if type(decision) is self.state.cls:
+            new = cast("S", decision)
+        else:
             new, directives = self._parts(route, decision)
         if not (new is state or self.state.follows(new, state)):
             self.state.check(new, state)
         return new, directives
 
-    def _parts(self, route: Route | Hook, decision: object) -> tuple[Any, tuple[Directive, ...]]:
+    def _parts(self, route: Route | Hook, decision: object) -> tuple[S, tuple[Directive, ...]]:
         directives: object = ()
         match decision:
             case tuple([new, what]):
@@ -281,7 +282,7 @@ class Definition(Generic[S]):
                 f"handler of {route.pattern!r} returned {redacted(decision)}, which is neither"
                 f" a {self.state.cls.__name__} nor (a {self.state.cls.__name__}, directives)"
             )
-        return decision, _directives(route, directives)
+        return cast("S", decision), _directives(route, directives)
 
 
 def _version(of: str, type: str, number: int, upgrades: Mapping[int, Upgrade]) -> Version:
