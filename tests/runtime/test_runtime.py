@@ -296,10 +296,12 @@ def test_alone_durability_is_refused_at_the_spec() -> None:
 async def test_what_the_body_raises_leaves_the_block_once_all_have_ended(
     error: BaseException,
 ) -> None:
+    kept: list[tuple[trido.Runtime, trido.AgentRef[Any]]] = []
     with pytest.raises(type(error)) as caught:
-        async with trido.open_runtime() as rt:
-            ref = await rt.start_agent(desk.agent(), id="a")
+        async with trido.open_runtime() as opened:
+            kept.append((opened, await opened.start_agent(desk.agent(), id="a")))
             raise error
+    ((rt, ref),) = kept
     assert caught.value is error
     assert rt.agents() == ()
     assert ref.status().state == "removed"
@@ -332,24 +334,29 @@ async def test_a_block_that_is_entered_cancelled_starts_nothing() -> None:
 
 @pytest.mark.real_time
 async def test_an_interrupt_stops_the_agents_and_leaves_the_block() -> None:
+    kept: list[tuple[trido.Runtime, trido.AgentRef[Any]]] = []
     with pytest.raises(KeyboardInterrupt):
-        async with trido.open_runtime() as rt:
-            ref = await rt.start_agent(desk.agent(), id="a")
+        async with trido.open_runtime() as opened:
+            kept.append((opened, await opened.start_agent(desk.agent(), id="a")))
             signal.raise_signal(signal.SIGINT)
             await trio.sleep_forever()
+    ((rt, ref),) = kept
     assert ref.status().state == "removed"
     assert not rt.health().live
 
 
 async def test_what_is_no_exception_in_an_agent_leaves_the_block() -> None:
     error = KeyboardInterrupt()
+    kept: list[trido.Runtime] = []
     with pytest.raises(KeyboardInterrupt) as caught:
-        async with trido.open_runtime() as rt:
-            await rt.start_agent(desk.agent(), id="good")
-            ref = await rt.start_agent(desk.agent(), id="a")
+        async with trido.open_runtime() as opened:
+            kept.append(opened)
+            await opened.start_agent(desk.agent(), id="good")
+            ref = await opened.start_agent(desk.agent(), id="a")
             with pytest.raises(trido.AgentCrashed):
                 await ref.call(boom(error))
             await trio.sleep_forever()
+    (rt,) = kept
     assert caught.value is error
     assert rt.agents() == ()
 
@@ -425,7 +432,7 @@ def test_cancelled_at_any_step_it_ends_in_order() -> None:
 
 async def test_what_a_runtime_is_not_opened_with() -> None:
     named = desk.agent("a")
-    for given in (
+    wrong: tuple[dict[str, Any], ...] = (
         {"agents": (named, desk.agent("a"))},
         {"agents": ("a",)},
         {"executors": {int: print}},
@@ -436,7 +443,8 @@ async def test_what_a_runtime_is_not_opened_with() -> None:
         {"watchdog": 0},
         {"watchdog": "soon"},
         {"id": ""},
-    ):
+    )
+    for given in wrong:
         with pytest.raises(trido.SpecError):
             trido.open_runtime(**given)
     trido.open_runtime(agents=(named,), id="fine")
