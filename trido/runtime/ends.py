@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -58,8 +59,9 @@ def note_crash(
     on = "" if type is None else f" on {type!r}"
     said = redacted(state, length=_LENGTH)
     note = f"{begin}{on}; its last committed state, of revision {revision}: {said}"
-    # An error that is raised again and again is told of once.
-    error.__notes__ = [*(one for one in notes if not str(one).startswith(begin)), note]
+    with suppress(Exception):  # of a class whose instances do not change it stays untold
+        # An error that is raised again and again is told of once.
+        error.__notes__ = [*(one for one in notes if not str(one).startswith(begin)), note]
 
 
 _LENGTH: Final = 500

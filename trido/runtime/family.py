@@ -67,6 +67,8 @@ class Member:
     """How to start it again; None for one that lives elsewhere."""
     place: AgentPlace[Any] | None = None
     """Where it is, if it is an agent."""
+    begun_by: SpawnAgent | None = None
+    """The directive that is starting it: that sees to it, in the next run if need be."""
 
 
 @final
@@ -98,7 +100,8 @@ class Family:
         for child in self._place.settings.children:
             member = self._declared(child)
             self._members.setdefault(member.tag, member)
-        specs = [member.spec for member in self._members.values() if member.spec is not None]
+        members = [one for one in self._members.values() if one.begun_by is None]
+        specs = [member.spec for member in members if member.spec is not None]
         if specs:
             await self._supervise(host, specs).settled.wait()
 
@@ -160,19 +163,27 @@ class Family:
         return True
 
     async def _spawn(self, directive: SpawnAgent) -> bool:
-        tag = directive.tag
-        if tag in self._members:
-            raise AlreadyRegistered(tag)
         spec = self._spec_of(directive)
-        member = self._members[tag] = Member(tag, None if directive.detached else spec)
+        member = self._begun(directive)
+        member.spec = None if directive.detached else spec
         try:
             if directive.detached:
                 await self._place.runtime_for("detached=True").start_spec(spec)
-                return True
-            return await self._start_here(spec)
+            elif not await self._start_here(spec):
+                return False
         except BaseException:
             self._forget(member)
             raise
+        member.begun_by = None
+        return True
+
+    def _begun(self, directive: SpawnAgent) -> Member:
+        """The child that this directive starts; the last run may have begun to."""
+        tag = directive.tag
+        member = self._members.setdefault(tag, Member(tag, begun_by=directive))
+        if member.begun_by is not directive:
+            raise AlreadyRegistered(tag)
+        return member
 
     async def _start_here(self, spec: AgentSpec[Any]) -> bool:
         place = self._place

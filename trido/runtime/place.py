@@ -178,6 +178,11 @@ class AgentPlace(Errands[S]):
         if end.kind == "killed":
             self.give_up_errands()
 
+    def takes_its_time(self, end: End) -> None:
+        """Its run ends, but not at once; who waits for a turn does not wait for that, too."""
+        if self.spec.policy.restart == "temporary" or not self.goes_on_after(end):
+            self._close_mailbox(AgentStopped)
+
     def goes_on_after(self, end: End) -> bool:
         """Whether the agent may have another run after one that ends so."""
         if self.comes_back or (self._run is not None and self._run.was_asked):
