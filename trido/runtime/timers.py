@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, final
 
 import trio
@@ -53,12 +53,13 @@ class Timers:
                 self._set(Timer(schedule.key, str(schedule.key), schedule, now))
             self._are_set = True
 
-    def apply(self, directives: Iterable[tuple[int, Any]], revision: int, *, instant: bool) -> None:
+    def apply(
+        self, directives: Iterable[tuple[int, Any]], now: datetime, revision: int, *, instant: bool
+    ) -> None:
         """Do what the directives about time of one turn say.
 
         ``instant`` says whether a timer without a delay brought the turn about.
         """
-        now = self._place.env.now()
         for index, directive in directives:
             if isinstance(directive, Cancel):
                 self.cancel(directive.key)

@@ -42,11 +42,18 @@ def serve(run: AgentRun[Any], envelope: Envelope) -> None:
     envelope.begun()
     try:
         route, data = place.agent.route(place.state, envelope.signal)
+    except (NoRoute, InvalidData, Reject) as error:
+        place.fail(envelope, error)
+        return
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, envelope)
+        return
+    try:
         if route.is_async:
             _begin(run, route, data, envelope)
             return
         state, directives = _decide(run, route, data, envelope)
-    except (NoRoute, InvalidData, Reject) as error:
+    except Reject as error:
         place.fail(envelope, error)
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
@@ -203,6 +210,8 @@ def _plan(place: AgentPlace[Any], directives: tuple[Directive, ...]) -> Plan:
     plan = plan_of(directives, place.env.executors, place.env.dispatch)
     if plan.errands and not place.has_room(len(plan.errands)):
         raise Overloaded(place.id)
+    if plan.timing:
+        plan.now = place.env.now()
     return plan
 
 
@@ -224,8 +233,8 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     place = run.place
     revision = place.revision
     place.commit(state)
-    if plan.timing:
-        place.timers.apply(plan.timing, revision, instant=envelope.is_instant)
+    if plan.now is not None:
+        place.timers.apply(plan.timing, plan.now, revision, instant=envelope.is_instant)
     _answer(place, envelope, plan, state)
     origin = Origin(envelope.signal)
     for directive in plan.errands:
