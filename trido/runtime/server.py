@@ -227,8 +227,8 @@ class AgentRun(Generic[S]):
             self._close_here(orderly=orderly)
         if end.kind not in _ASKED and not self.is_over:
             self._set_grace()
-
             self.place.takes_its_time(end)
+
     @property
     def is_over(self) -> bool:
         """Whether nothing of it is left."""
