@@ -301,10 +301,8 @@ def _request(of: str, type: str, data: Any) -> Request[Any, Any]:
 
 
 def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...]:
-    if directives == ():
-        return ()
     wrong = directives
-    if isinstance(directives, Sequence) and not isinstance(directives, str):
+    if isinstance(directives, list | tuple | Sequence) and not isinstance(directives, str):
         wrongs = [one for one in directives if not is_directive(one)]
         if not wrongs:
             return _deferred(route, tuple(directives))
@@ -314,7 +312,7 @@ def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...
 
 def _deferred(route: Route | Hook, directives: tuple[Directive, ...]) -> tuple[Directive, ...]:
     """A reply that nobody could ever give would leave the caller waiting."""
-    if not route.takes_turn and any(isinstance(one, DeferReply) for one in directives):
+    if not route.takes_turn and DeferReply in map(type, directives):
         raise InvalidDecision(
             f"handler of {route.pattern!r} defers its reply, but does not take the turn: it could"
             " not know by which turn.request to reply"

@@ -85,7 +85,9 @@ class Emitted(Envelope):
     why: ClassVar[Why] = "emit"
 
     def __init__(self, signal: Signal, sender: Place, receiver: Place) -> None:
-        super().__init__(signal)
+        # As in `Envelope`: there is one of these for each emitted signal.
+        self.signal: Signal = signal
+        self.deaths: int = 0
         self._sender = sender
         self._receiver = receiver
         self._waits = False

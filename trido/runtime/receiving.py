@@ -37,7 +37,8 @@ class Receiving(Parts[S]):
             if overflow != "drop_oldest":
                 raise Overloaded(self.id)
             self.fail(self.mailbox.displace(envelope), Overloaded(self.id))
-        self.wake()
+        if self._run is not None:
+            self._run.wake()
         return True
 
     def deliver(self, envelope: Envelope) -> bool:

@@ -174,13 +174,14 @@ class AgentRun(Generic[S]):
 
     def _slice(self, until: float) -> bool:
         place = self.place
-        mailbox = place.mailbox
+        mailbox, now = place.mailbox, place.dispatcher.now
         for _ in range(TURNS):
             if not mailbox or self.phase != "serving" or self.open_turn is not None:
                 place.went_idle()
                 return False
             turns.serve(self, mailbox.take())
-            if trio.current_time() >= until:
+            # Most have only this one: they need no clock.
+            if mailbox and now() >= until:
                 break
         return True
 
