@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import trio
@@ -13,6 +15,9 @@ import trio
 import trido
 from tests.runtime.desk import Boom, Log, agent, boom, do, note, settle
 from tests.runtime.till import Charge, Failed, Till, shop
+from trido.runtime.bus import Bus
+from trido.runtime.dead_letters import DeadLetters
+from trido.runtime.monitors import Monitors
 
 
 @dataclass(frozen=True)
@@ -185,3 +190,62 @@ async def test_a_directive_that_cannot_be_begun_has_failed_and_the_next_is_carri
             assert failed.kinds == [Boom]
             assert signals.statistics().taken == 1
             assert ref.incarnation == 1
+
+
+SEEN_BY: ContextVar[str] = ContextVar("seen by", default="nobody")
+
+
+async def test_the_context_of_whoever_sends_the_first_signal_is_not_kept() -> None:
+    seen: list[str] = []
+
+    def clock() -> datetime:
+        seen.append(SEEN_BY.get())
+        return datetime.now(UTC) + timedelta(seconds=trio.current_time())
+
+    async with trido.open_runtime(clock=clock) as rt:
+        ref = await rt.start_agent(agent(), id="a")
+        SEEN_BY.set("the sender")
+        ref.cast_nowait(do(trido.Cron("* * * * *", note("tick"), "k")))
+        await settle()
+        seen.clear()
+        await trio.sleep(61)
+        assert ref.state().seen == ("do", "tick")
+        assert set(seen) == {"nobody"}
+
+
+@pytest.mark.parametrize("what", ["enter", "close", "monitor", "demonitor", "resend"])
+async def test_a_keyboard_interrupt_does_not_come_between_two_steps(what: str) -> None:
+    """It comes before or after the whole of it: the innermost step is protected."""
+    protected: list[bool] = []
+
+    def spy(cls: type, name: str) -> Any:
+        real = getattr(cls, name)
+
+        def step(*args: Any) -> Any:
+            protected.append(trio.lowlevel.currently_ki_protected())
+            return real(*args)
+
+        return patch.object(cls, name, step)
+
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(agent(), id="a")
+        stream, handle = rt.subscribe("note"), rt.monitor(ref)
+        ref.cast_nowait(trido.Signal("unknown"))
+        await settle()
+        match what:
+            case "enter":
+                with spy(Bus, "add"), stream:
+                    pass
+            case "close":
+                with spy(Bus, "remove"):
+                    stream.close()
+            case "monitor":
+                with spy(Monitors, "add"):
+                    rt.monitor(ref)
+            case "demonitor":
+                with spy(Monitors, "discard"):
+                    handle.demonitor()
+            case _:
+                with spy(DeadLetters, "_place_of"):
+                    await rt.dead_letters.resend(next(iter(rt.dead_letters)))
+        assert protected == [True]

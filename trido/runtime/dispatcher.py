@@ -138,7 +138,9 @@ class Dispatcher:
             self._wake()
         else:
             self._runs = True
-            self._nursery.start_soon(self._run, name=self._name)
+            # Not in the context of whoever sends the first signal.
+            context = self._nursery.parent_task.context.copy()
+            context.run(lambda: self._nursery.start_soon(self._run, name=self._name))
 
     def _wake(self) -> None:
         if self._sleeper is not None:
