@@ -56,6 +56,10 @@ class Kin:
     on_parent_death: OnParentDeath | None = None
     """None: it lives with its parent, and ends before it does."""
 
+    def is_of(self, parent: AgentPlace[Any], tag: str) -> bool:
+        """Whether it is this child of this agent."""
+        return self.parent is parent and self.tag == tag
+
 
 @final
 @define(eq=False)
@@ -168,7 +172,7 @@ class Family:
         member.spec = None if directive.detached else spec
         try:
             if directive.detached:
-                await self._place.runtime_for("detached=True").start_spec(spec)
+                await self._start_outside(member, spec)
             elif not await self._start_here(spec):
                 return False
         except BaseException:
@@ -184,6 +188,14 @@ class Family:
         if member.begun_by is not directive:
             raise AlreadyRegistered(tag)
         return member
+
+    async def _start_outside(self, member: Member, spec: AgentSpec[Any]) -> None:
+        runtime = self._place.runtime_for("detached=True")
+        child = self._place.env.places.get(spec.id)
+        if child is not None and child.kin is not None and child.kin.is_of(self._place, member.tag):
+            member.place = child  # a start that the last run had begun was carried through
+        else:
+            await runtime.start_spec(spec)
 
     async def _start_here(self, spec: AgentSpec[Any]) -> bool:
         place = self._place
@@ -332,13 +344,13 @@ class FamilyErrand:
         run = self._place.run if self._place.has_run else None
         if run is not None and run.carries_out and run is not self._begun_by:
             self._begun_by = run
-            run.need_host().start_soon(self._carry_out)
+            run.need_host().start_soon(self._carry_out, run)
         return False
 
-    async def _carry_out(self) -> None:
+    async def _carry_out(self, run: AgentRun[Any]) -> None:
         place = self._place
         try:
-            if not await self._family.carry_out(self._directive):
+            if not (run.carries_out and await self._family.carry_out(self._directive)):
                 return  # the next run does it, if there is one
         except SupervisorStopped:
             self.give_up()  # its runtime ends
