@@ -181,6 +181,38 @@ async def test_a_detached_child_whose_start_outlasted_the_run_is_the_next_runs(
         assert (ref.status().children, rt.find("p/kid")) == (0, None)
 
 
+async def test_a_run_that_has_stopped_its_children_starts_no_other() -> None:
+    """Such a directive comes late: from among the dead letters."""
+    made, kid = agent(), agent("kid")
+
+    @made.lifespan
+    async def leave_slowly(ref: Any) -> AsyncGenerator[None]:
+        yield
+        with trido.cleanup():
+            await trio.sleep(3.0)
+
+    @kid.lifespan
+    async def never(ref: Any) -> AsyncGenerator[None]:
+        await trio.sleep_forever()
+        yield
+
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(made, id="p", shutdown=5.0)
+        await ref.call(do(trido.SpawnAgent(kid, "kid")))
+        await ref.stop()
+        (letter,) = rt.dead_letters
+        ref = await rt.start_agent(made, id="p", shutdown=5.0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ref.stop)
+            await trio.sleep(1.0)
+            await rt.dead_letters.resend(letter)
+            await settle()
+            assert (list(rt.dead_letters), ref.status().outbox) == ([], 1)
+        await trio.sleep(6.0)
+        assert [one.directive for one in rt.dead_letters] == [letter.directive]
+        assert rt.agents() == ()
+
+
 class Clock:
     """One that can be broken."""
 

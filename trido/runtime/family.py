@@ -79,7 +79,7 @@ class Member:
 class Family:
     """The children of one agent."""
 
-    __slots__ = ("_closed", "_former", "_members", "_place", "supervisor")
+    __slots__ = ("_former", "_members", "_place", "supervisor")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
@@ -88,8 +88,6 @@ class Family:
         """The places of those that the last run had."""
         self.supervisor: Supervisor | None = None
         """Of those that live with their parent, while there are any."""
-        self._closed: AgentRun[Any] | None = None
-        """The run that starts no more of them."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -133,7 +131,6 @@ class Family:
 
     async def close(self) -> None:
         """Stop those that live with their parent, in reverse."""
-        self._closed = self._place.run
         supervisor = self.supervisor
         if supervisor is not None:
             supervisor.stop()
@@ -198,10 +195,7 @@ class Family:
             await runtime.start_spec(spec)
 
     async def _start_here(self, spec: AgentSpec[Any]) -> bool:
-        place = self._place
-        if place.run is self._closed:
-            return False
-        supervisor = self.supervisor or self._supervise(place.run.need_host(), [])
+        supervisor = self.supervisor or self._supervise(self._place.run.need_host(), [])
         try:
             await supervisor.start_place(spec.id, spec)
         except SupervisorStopped:

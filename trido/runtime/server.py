@@ -51,6 +51,7 @@ class AgentRun(Generic[S]):
         "current",
         "host",
         "is_done",
+        "is_leaving",
         "open_turn",
         "phase",
         "place",
@@ -74,6 +75,8 @@ class AgentRun(Generic[S]):
         self._context.run(CURRENT.set, self.current)
         self.is_done: bool = False
         """Nothing of it is left, but maybe errands that are to end."""
+        self.is_leaving: bool = False
+        """It has carried out what it will, and leaves what it holds: it starts no more children."""
         self.was_asked: bool = False
         """Its supervisor has asked it to end."""
         self._end: End | None = None
@@ -271,7 +274,8 @@ class AgentRun(Generic[S]):
     def carries_out(self) -> bool:
         """Whether what is committed can be carried out by its tasks."""
         if self.phase == "closing":
-            return self.end.kind in _ORDERLY and not self.place.comes_back
+            goes_on = self.end.kind in _ORDERLY and not self.place.comes_back
+            return goes_on and not self.is_leaving
         return self.phase != "over"
 
     def _set_grace(self) -> None:
