@@ -103,8 +103,8 @@ DELIVERY_MODES: Final = ("idempotent", "keyed", "at_most_once")
 class Stop(Directive):
     """End the agent: a normal end, once this turn's other directives are done or the grace is over.
 
-    Ordering: the caller is answered first. What still waits in the mailbox is not served: its callers
-    are told at once.
+    Ordering: the caller is answered first. What still waits in the mailbox is not served, and its
+    callers are told at once.
     """
 
 
