@@ -301,13 +301,14 @@ def _request(of: str, type: str, data: Any) -> Request[Any, Any]:
 
 
 def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...]:
-    wrong = directives
+    wrong, rule = directives, "directives come in a list or a tuple"
     if isinstance(directives, list | tuple | Sequence) and not isinstance(directives, str):
         wrongs = [one for one in directives if not is_directive(one)]
         if not wrongs:
             return _deferred(route, tuple(directives))
-        wrong = wrongs[0]
-    raise InvalidDecision(f"handler of {route.pattern!r} returned {redacted(wrong)} as a directive")
+        wrong, rule = wrongs[0], "directives are data, such as trido.Emit(signal)"
+    said = f"handler of {route.pattern!r} returned {redacted(wrong)} as a directive"
+    raise InvalidDecision(f"{said}; {rule}")
 
 
 def _deferred(route: Route | Hook, directives: tuple[Directive, ...]) -> tuple[Directive, ...]:
