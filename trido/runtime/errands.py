@@ -31,6 +31,8 @@ class Errands(Receiving[S]):
 
     def has_room(self, more: int) -> bool:
         """Whether a turn with so many errands may be committed."""
+        if self._outbox is None and self._runs is None:
+            return True
         waiting = 0 if self._runs is None else len(self._runs)
         return self.outbox.has_room(more, waiting)
 

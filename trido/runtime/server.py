@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 import trio
 
 from trido.runtime import turns
-from trido.runtime.dispatcher import TURNS, Alarm
+from trido.runtime.dispatcher import TURNS, Alarm, Dispatcher
 from trido.runtime.ends import end_of, note_crash
 from trido.runtime.envelope import Envelope
 from trido.runtime.host import Host
@@ -49,6 +49,7 @@ class AgentRun(Generic[S]):
         "_is_queued",
         "_stops_when_ready",
         "current",
+        "dispatcher",
         "host",
         "is_done",
         "is_leaving",
@@ -62,6 +63,7 @@ class AgentRun(Generic[S]):
 
     def __init__(self, place: AgentPlace[S], report: Report) -> None:
         self.place: AgentPlace[S] = place
+        self.dispatcher: Dispatcher = place.dispatcher
         self.report: Report = report
         self.phase: Phase = "starting"
         self.host: Host | None = None
@@ -156,7 +158,7 @@ class AgentRun(Generic[S]):
         """Have what is in the mailbox served."""
         if not self._is_queued and self.phase == "serving" and self.open_turn is None:
             self._is_queued = True
-            self.place.dispatcher.ready(self)
+            self.dispatcher.ready(self)
 
     def serve(self, until: float) -> bool:
         """Serve what is in the mailbox, up to that time; whether something is left."""
@@ -177,7 +179,7 @@ class AgentRun(Generic[S]):
 
     def _slice(self, until: float) -> bool:
         place = self.place
-        mailbox, now = place.mailbox, place.dispatcher.now
+        mailbox, now = place.mailbox, self.dispatcher.now
         for _ in range(TURNS):
             if not mailbox or self.phase != "serving" or self.open_turn is not None:
                 place.went_idle()
