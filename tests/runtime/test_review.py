@@ -181,8 +181,9 @@ async def test_a_detached_child_whose_start_outlasted_the_run_is_the_next_runs(
         assert (ref.status().children, rt.find("p/kid")) == (0, None)
 
 
-async def test_a_run_that_has_stopped_its_children_starts_no_other() -> None:
-    """Such a directive comes late: from among the dead letters."""
+@pytest.mark.parametrize("ends", ["the agent", "the runtime"])
+async def test_a_run_that_has_stopped_its_children_starts_no_other(ends: str) -> None:
+    """Such a directive comes late: from among the dead letters. It becomes one again."""
     made, kid = agent(), agent("kid")
 
     @made.lifespan
@@ -208,7 +209,9 @@ async def test_a_run_that_has_stopped_its_children_starts_no_other() -> None:
             await rt.dead_letters.resend(letter)
             await settle()
             assert (list(rt.dead_letters), ref.status().outbox) == ([], 1)
-        await trio.sleep(6.0)
+            if ends == "the runtime":
+                rt.supervisor.stop()
+        await trio.sleep(6.0 if ends == "the agent" else 0.0)
         assert [one.directive for one in rt.dead_letters] == [letter.directive]
         assert rt.agents() == ()
 
