@@ -741,7 +741,8 @@ def _without_wrapping(error: BaseException) -> BaseException:
 
 
 def _child(record: Record) -> Child[Any]:
-    return cast("Child[Any]", record.tag)
+    child: Child[Any] = record.tag  # type: ignore[assignment]  # it is told so by none but us
+    return child
 
 
 def _settings(
