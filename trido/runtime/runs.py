@@ -166,7 +166,7 @@ class Runs:
             self._place.directive_failed(directive, error)
             return None
         name, params = directive.action.name, directive.params
-        failed = RunFailed(name, params, kind=type(error).__name__, error=redacted(error))
+        failed = RunFailed(name, params, kind=type(error).__name__, error=_words(error))
         return Signal(directive.error, failed)
 
     def _interrupted(self, flight: Flight, run: AgentRun[Any]) -> None:
@@ -190,3 +190,9 @@ class Runs:
             place.runs.put(directive)
 
         self._place.bury_directive(directive, reason, again)
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, and by what."""
+    cause = error.__cause__
+    return redacted(error) if cause is None else f"{redacted(error)}, by {_words(cause)}"

@@ -71,6 +71,8 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         if self.settings.durability != "none":
             allowed = "'none' without a journal"
             raise SpecError("durability", self.settings.durability, allowed, of=of)
+        if self.runtime is not None and not hasattr(self.runtime, "env"):
+            raise SpecError("runtime", self.runtime, "what trido.open_runtime gives", of=of)
         seconds(of, "kill_timeout", self.kill_timeout)
         try:
             policy = _policy(**{name: getattr(self, name) for name in _FIELDS})
