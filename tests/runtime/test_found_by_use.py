@@ -85,10 +85,10 @@ def test_an_unknown_option_is_named_with_whom_it_was_given_to(options: dict[str,
 
 
 def test_a_runtime_that_is_none_is_refused_at_the_spec() -> None:
-    with pytest.raises(trido.SpecError, match="what trido.open_runtime gives"):
+    with pytest.raises(trido.SpecError, match=r"what trido\.open_runtime gives"):
         agent().spec(id="a", runtime=5)  # type: ignore[arg-type]
 
 
 async def test_what_is_no_action_is_not_run() -> None:
-    with pytest.raises(trido.SpecError, match="see trido.action"):
+    with pytest.raises(trido.SpecError, match=r"see trido\.action"):
         await trido.run_action(print, None)  # type: ignore[arg-type]
