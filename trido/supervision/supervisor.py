@@ -356,7 +356,7 @@ class SupervisorBase:
             sleeper.context.run(self._work)
         except BaseException as error:  # noqa: ASYNC103  # raised again where it belongs
             trio.lowlevel.reschedule(sleeper, Error(error))
-            return
+            return  # noqa: ASYNC104  # same
         if self._inbox or self._finished or self._machine.next_deadline() < due:
             trio.lowlevel.reschedule(sleeper)
         else:
