@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import trio
@@ -150,6 +151,7 @@ def _hooks(agent: trido.Agent[Book], role: Role, office: Desks) -> None:  # noqa
         await trio.sleep(0.5)
         return stop(book, turn)
 
+    @asynccontextmanager
     async def lifespan(ref: trido.AgentRef[Book]) -> AsyncGenerator[str]:
         if not role.starts:
             office.begin_run(role, ref.id)
