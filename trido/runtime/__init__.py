@@ -11,6 +11,7 @@ from trido.runtime.errors import AgentCrashed as AgentCrashed
 from trido.runtime.errors import AgentParked as AgentParked
 from trido.runtime.errors import AgentStopped as AgentStopped
 from trido.runtime.errors import AlreadyRegistered as AlreadyRegistered
+from trido.runtime.errors import AnswerNotKept as AnswerNotKept
 from trido.runtime.errors import DirectiveFailed as DirectiveFailed
 from trido.runtime.errors import IntakeClosed as IntakeClosed
 from trido.runtime.errors import LinkedExit as LinkedExit
@@ -25,6 +26,7 @@ from trido.runtime.meters import LimitStatistics as LimitStatistics
 from trido.runtime.meters import Meters as Meters
 from trido.runtime.meters import MetersStatistics as MetersStatistics
 from trido.runtime.monitors import MonitorHandle as MonitorHandle
+from trido.runtime.recovering import DirectiveUnknown as DirectiveUnknown
 from trido.runtime.ref import AgentRef as AgentRef
 from trido.runtime.ref import AgentStatus as AgentStatus
 from trido.runtime.runtime import Health as Health

@@ -14,14 +14,18 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 import trio
+from trio.lowlevel import Abort, RaiseCancelT
 
 from trido.agents import Address, Directive, Emit, Signal
+from trido.agents.codec import Codec
 from trido.agents.errors import AgentError
 from trido.errors import SpecError
+from trido.runtime import keep
 from trido.runtime.agent import Agent
 from trido.runtime.contained import failure_of
 from trido.runtime.dead_letters import KEPT, Again, DeadLetter, DeadLetters
 from trido.runtime.dispatcher import Dispatcher
+from trido.runtime.durable import Durable
 from trido.runtime.envelope import Call, Envelope, Own, Published, Told
 from trido.runtime.environment import Environment, alone
 from trido.runtime.errors import (
@@ -44,6 +48,7 @@ from trido.runtime.runs import Runs
 from trido.runtime.server import AgentRun
 from trido.runtime.settings import Settings
 from trido.runtime.spec import AgentSpec
+from trido.runtime.standing import Standing
 from trido.runtime.timers import Timers
 from trido.runtime.waiting import Waiting
 from trido.supervision import Child, Supervisor
@@ -92,6 +97,7 @@ class AgentPlace(Generic[S]):
         "agent",
         "comes_back",
         "dead_lettered",
+        "durable",
         "env",
         "id",
         "in_turn",
@@ -122,6 +128,9 @@ class AgentPlace(Generic[S]):
         self.mailbox: Mailbox = Mailbox(spec.settings.mailbox)
         self.dead_lettered: int = 0
         self.ref: AgentRef[S] = AgentRef(self)
+        session = None if self.settings.durability == "none" else self.env.session
+        self.durable: Durable[S] | None = None if session is None else Durable(self, session)
+        """What of it is in a journal, if that is to survive the process."""
         self._run: AgentRun[S] | None = None
         self._child: Child[Any] | None = None
         self._nursery: trio.Nursery | None = None
@@ -158,6 +167,8 @@ class AgentPlace(Generic[S]):
         if self._dispatcher is None:
             self._dispatcher = Dispatcher.of(report.nursery, report.name.rpartition("/")[0])
             self._dispatcher.enter()
+        if self.durable is not None:
+            self.durable.begin()
         self._ended = None
         self._stop_lingering()
         self._recover()
@@ -176,6 +187,7 @@ class AgentPlace(Generic[S]):
         if known is not None:
             raise AlreadyRegistered(self.id)
         self.env.places[self.id] = self
+        self.env.arrived(self)
         self._take(self.env.former.pop(self.id, None))
         if self.env.bus is not None and self.settings.subscribe:
             self.env.bus.add(self, self.settings.subscribe)
@@ -197,7 +209,7 @@ class AgentPlace(Generic[S]):
             self.state = self.agent.state.initial
             if self._family is not None:
                 self._family.forget()
-        if self._timers is not None or self.settings.schedules:
+        if self.durable is None and (self._timers is not None or self.settings.schedules):
             self.timers.begin(self.settings.schedules)
 
     def changed(self, state: State, *, comes_back: bool) -> None:
@@ -243,6 +255,7 @@ class AgentPlace(Generic[S]):
         agent = self.agent
         return (
             agent.lives is not None
+            or self.durable is not None
             or (agent.starts is not None and agent.starts.is_async)
             or bool(self.settings.children)
             or bool(self._family)
@@ -277,7 +290,9 @@ class AgentPlace(Generic[S]):
         if self._outbox is not None:
             self._outbox.resume(FamilyErrand.LANE)
         if self._waiting is not None:
-            self._waiting.tell(self.state)
+            self._waiting.tell(self.shown_state)
+        if self.durable is not None:
+            self.durable.carry_on()
         if self.kin is not None:
             self.kin.parent.family.child_started(self, self.kin)
         self.wake()
@@ -285,6 +300,8 @@ class AgentPlace(Generic[S]):
 
     def run_winds_up(self, end: End) -> None:
         """It serves no more."""
+        if self.durable is not None and end.kind not in ("stopped", "normal"):
+            self.durable.winds_up()
         self._drop_timers(end)
         if self.goes_on_after(end):
             kind = AgentStopped if end.kind == "normal" else AgentCrashed
@@ -310,6 +327,18 @@ class AgentPlace(Generic[S]):
         if end.kind == "normal":
             return self.spec.policy.restart == "permanent"
         return end.kind in ("crashed", "escalated", "ignored")
+
+    @property
+    def ends_for_good(self) -> bool:
+        """Whether nobody is to go on where it left off: neither a next run nor a next process.
+
+        If its supervisor ends, it is not by a decision about this agent; but a child that lives
+        with its parent ends for good with it.
+        """
+        if self._child is not None and self._child.supervisor.is_stopping:
+            lives_with = self.kin is not None and self.kin.on_parent_death is None
+            return lives_with and self.kin is not None and self.kin.parent.ends_for_good
+        return self.has_ended or (self._run is not None and not self.goes_on_after(self._run.end))
 
     def run_ended(self, end: End) -> None:
         """There is no run."""
@@ -356,6 +385,22 @@ class AgentPlace(Generic[S]):
         self.revision += 1
         if self._waiting is not None:
             self._waiting.tell(state)
+
+    def tell_state(self, state: S) -> None:
+        """This is the state, for all who look."""
+        if self._waiting is not None:
+            self._waiting.tell(state)
+
+    def carry_out(self, directive: Directive, standing: Standing) -> None:
+        """Begin to carry out a directive that is in the journal."""
+        keep.carry_out(self, directive, standing)
+
+    def take_back(self, envelope: Envelope) -> None:
+        """Its turn did not happen: it is the next to be served."""
+        if self._ended is None:
+            self.mailbox.put_back(envelope)
+        else:
+            self._fail_one(envelope, self._ended, None)
 
     def died_on(self, envelope: Envelope, error: BaseException, end: End) -> None:
         """The run ended while it served this."""
@@ -444,11 +489,14 @@ class AgentPlace(Generic[S]):
             or self.mailbox.waiting
             or self._outbox
             or (self._runs is not None and (self._runs or self._runs.flying))
+            or (self.durable is not None and self.durable.is_busy)
             or self.open_turn is not None
         )
 
-    def withdraw(self, call: Call) -> None:
-        """Its caller waits no more: forget it, wherever it is."""
+    def withdraw(self, call: Call, cancelled: RaiseCancelT) -> Abort:
+        """Its caller waits no more: forget it, wherever it is. What is being written it awaits."""
+        if self.durable is not None and self.durable.holds(call, cancelled):
+            return Abort.FAILED
         turn = call.turn
         call.drop()
         if turn is not None:
@@ -456,6 +504,7 @@ class AgentPlace(Generic[S]):
         elif not self.mailbox.withdraw(call):
             self.requests.withdraw(call)
         self.went_idle()
+        return Abort.SUCCEEDED
 
     # Subscriber -----------------------------------------------------------------------------
 
@@ -629,12 +678,15 @@ class AgentPlace(Generic[S]):
         ref = to if isinstance(to, AgentRef) else None
         self._bury(DeadLetter(id, signal, _bare(reason), by=self.id, to=ref))
 
-    def bury_directive(self, directive: Directive, reason: AgentError, again: Again) -> None:
+    def bury_directive(
+        self, directive: Directive, reason: AgentError, again: Again, *, id: str | None = None
+    ) -> None:
         """Nobody will carry this out: keep it as a dead letter."""
         signal = directive.signal if isinstance(directive, Emit) else None
-        self._bury(
-            DeadLetter(self.id, signal, reason, directive=directive, by=self.id, again=again)
+        letter = DeadLetter(
+            self.id, signal, reason, directive=directive, id=id, by=self.id, again=again
         )
+        self._bury(letter)
 
     def _bury(self, letter: DeadLetter) -> None:
         self.dead_lettered += 1
@@ -726,6 +778,11 @@ class AgentPlace(Generic[S]):
     # Reading --------------------------------------------------------------------------------
 
     @property
+    def shown_state(self) -> S:
+        """The last committed state; if it is in a journal, the last that is durable."""
+        return self.state if self.durable is None else self.durable.state
+
+    @property
     def incarnation(self) -> int:
         """The number of the latest run."""
         return self._former_runs + (0 if self._child is None else self._child.incarnation)
@@ -742,13 +799,14 @@ class AgentPlace(Generic[S]):
 
     def status(self) -> AgentStatus:
         """All of that, and more."""
-        runs, requests = self._runs, self._requests
+        runs, requests, durable = self._runs, self._requests, self.durable
+        recovers = durable is not None and durable.is_claiming and self.serving_run is not None
         return AgentStatus(
             id=self.id,
             agent=self.agent.name,
-            state=self.life,
+            state="recovering" if recovers else self.life,
             incarnation=self.incarnation,
-            revision=self.revision,
+            revision=self.revision if durable is None else durable.revision,
             queued=len(self.mailbox),
             waiting=self.mailbox.waiting,
             outbox=len(self._outbox or ()),
@@ -761,6 +819,13 @@ class AgentPlace(Generic[S]):
         )
 
     # Asking the supervisor --------------------------------------------------------------------
+
+    @property
+    def codec(self) -> Codec:
+        """What writes for the journal, and reads from it."""
+        if self.env.codec is None:
+            raise NoSuchAgent(self.id)
+        return self.env.codec
 
     async def stop(self) -> None:
         """Have its supervisor stop it, in order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from trido.agents.directive import PARENT
 from trido.checks import exceptions, name, seconds
@@ -68,8 +68,7 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         if self.id == PARENT:
             raise SpecError("id", self.id, "another: Emit(to='parent') means the parent", of=of)
         if self.settings.durability != "none":
-            allowed = "'none' without a journal"
-            raise SpecError("durability", self.settings.durability, allowed, of=of)
+            self._check_durability(of)
         seconds(of, "kill_timeout", self.kill_timeout)
         policy = ChildPolicy(
             restart=self.restart,
@@ -83,6 +82,20 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         )
         policy.check(of)
         object.__setattr__(self, "_policy", policy)
+
+    def _check_durability(self, of: str) -> None:
+        durability = self.settings.durability
+        if self.runtime is None:
+            allowed = "'none' without a runtime: give spec(runtime=...), or use rt.start_agent()"
+            raise SpecError("durability", durability, allowed, of=of)
+        codec = self.runtime.env.codec
+        if codec is None:
+            allowed = "'none' without a journal: give open_runtime(journal=...)"
+            raise SpecError("durability", durability, allowed, of=of)
+        codec.learn(self.agent)
+        codec.state(self.agent)  # raises if it could not be written, or not be read again
+        # What is durable is what was committed: there is nothing else to go on with.
+        object.__setattr__(self, "settings", evolve(self.settings, recover="committed"))
 
     @property
     def child_id(self) -> str:

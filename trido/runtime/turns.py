@@ -26,6 +26,7 @@ from trido.runtime.errors import Overloaded, TurnExpired
 from trido.runtime.plan import Plan, plan_of
 
 if TYPE_CHECKING:
+    from trido.runtime.durable import Durable
     from trido.runtime.place import AgentPlace
     from trido.runtime.server import AgentRun
 
@@ -77,7 +78,7 @@ def _decide(
     run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
 ) -> tuple[S, tuple[Directive, ...]]:
     place = run.place
-    turn = _turn_of(run, envelope) if route.takes_turn else NO_TURN
+    turn = turn_of(run, envelope) if route.takes_turn else NO_TURN
     place.in_turn = True
     watchdog = place.env.watchdog
     if watchdog is not None:
@@ -95,9 +96,10 @@ def _unprotected(decide: Callable[..., T], *args: Any) -> T:
     return decide(*args)
 
 
-def _turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
+def turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
+    """What a handler is given."""
     place = run.place
-    return Turn(
+    turn = Turn(
         signal=envelope.signal,
         now=place.env.now(),
         planned=envelope.planned,
@@ -107,6 +109,9 @@ def _turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
         why=_why(run, envelope),
         **more,
     )
+    if place.durable is not None:
+        place.durable.note(turn, effectful=bool(more))
+    return turn
 
 
 def _why(run: AgentRun[Any], envelope: Envelope) -> Any:
@@ -121,7 +126,7 @@ def _why(run: AgentRun[Any], envelope: Envelope) -> Any:
 def _begin(
     run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
 ) -> EffectfulTurn[S]:
-    turn = _turn_of(run, envelope, resource=run.resource)
+    turn = turn_of(run, envelope, resource=run.resource)
     run.open_turn = open_turn = EffectfulTurn(run.place, envelope, route, data, turn)
     run.need_host().start_soon(_serve_effectful, run, open_turn)
     return open_turn
@@ -182,7 +187,20 @@ def _plan_and_commit(
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
     else:
-        _commit(run, envelope, state, plan)
+        if run.place.durable is None:
+            _commit(run, envelope, state, plan)
+        else:
+            _write(run, run.place.durable, envelope, state, plan)
+
+
+def _write(
+    run: AgentRun[S], durable: Durable[S], envelope: Envelope, state: S, plan: Plan | None
+) -> None:
+    """Have a turn written: it is answered, and what it wants is begun, once it is durable."""
+    try:
+        durable.commit(envelope, state, plan)
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, envelope)
 
 
 def _refuse(run: AgentRun[Any], envelope: Envelope, error: AgentError) -> None:
@@ -226,7 +244,7 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     place.commit(state)
     if plan.timing:
         place.timers.apply(plan.timing, revision, instant=envelope.is_instant)
-    _answer(place, envelope, plan, state)
+    answer(place, envelope, plan, state)
     origin = Origin(envelope.signal)
     for directive in plan.errands:
         carry_out(place, directive, origin)
@@ -234,7 +252,8 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
         run.stop()
 
 
-def _answer(place: AgentPlace[S], envelope: Envelope, plan: Plan, state: S) -> None:
+def answer(place: AgentPlace[S], envelope: Envelope, plan: Plan, state: S) -> None:
+    """Tell whoever sent the signal, and those that earlier turns have kept waiting."""
     if plan.reply is not None:
         envelope.answer(plan.reply.value)
     elif plan.defers:
