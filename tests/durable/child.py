@@ -21,7 +21,7 @@ import traceback
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
 from math import inf
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import trio
 
@@ -39,6 +39,8 @@ from trido.journal.session import InOneThread, Session, open_session
 from trido.journal.store import SqliteStore
 
 CLIENTS: Final = 4
+TOLD: Final = ("clerk", "archive")
+"""Those whom others send signals to: these wait until somebody starts them, or something does."""
 
 
 class Journal:
@@ -118,7 +120,7 @@ class Post:
 async def live(life: Life, points: Points) -> None:
     faults = FAULTS[life.fault]
     journal = Journal(life, points, faults)
-    executors = {
+    executors: dict[type, trido.Executor] = {
         Charge: trido.Executor(Bank(life, points, faults).charge, delivery="keyed"),
         Notify: trido.Executor(Post(life, points).notify, delivery="at_most_once"),
     }
@@ -134,19 +136,17 @@ async def live(life: Life, points: Points) -> None:
     points("the runtime, closed")
 
 
-async def start(rt: trido.Runtime, life: Life, points: Points) -> None:
+async def start(rt: trido.Runtime, points: Points, *ids: str) -> None:
     """Some of them may run already: they had something to do."""
-    for id, agent in AGENTS.items():
-        if id.startswith("loose"):
-            await rt.start_agent(agent, id=id, durability="buffered")
-        else:
-            await rt.start_agent(agent, id=id)
+    for id in ids:
+        loose: Any = {"durability": "buffered"} if id.startswith("loose") else {}
+        await rt.start_agent(AGENTS[id], id=id, **loose)
         points("an agent, started")
-    await rt.agent("ticker").call(trido.Signal("begin", id="begin"))
 
 
 async def work(rt: trido.Runtime, life: Life, points: Points) -> None:
-    await start(rt, life, points)
+    await start(rt, points, *AGENTS)
+    await rt.agent("ticker").call(trido.Signal("begin", id="begin"))
     with trio.move_on_after(life.leaves):
         async with trio.open_nursery() as nursery:
             for number in range(CLIENTS):
@@ -154,9 +154,10 @@ async def work(rt: trido.Runtime, life: Life, points: Points) -> None:
 
 
 async def finish(rt: trido.Runtime, life: Life, points: Points, session: Session) -> None:
-    """Have all come to its end: at first what goes on by itself, whoever has to be woken for it."""
+    """Have all come to its end; at first what goes on by itself. Who is told has to be there."""
+    await start(rt, points, *TOLD)
     await nothing_to_do(session, life, but="ticker")
-    await start(rt, life, points)
+    await start(rt, points, *(AGENTS.keys() - TOLD))
     for number in range(CLIENTS):
         await Client(rt, number, life, points).ask_again()
     await rt.agent("ticker").call(trido.Signal("end", id="end"))
