@@ -1,8 +1,8 @@
 """The agents that are killed. Whatever they commit names the turn that committed it.
 
 Accounts take deposits. For each they have a receiver charged that knows the ids it has seen, now
-and then one told that does not, and a clerk, who has an archive. They set timers, replace them and
-cancel them. A ticker keeps a calendar.
+and then one told that does not, and a clerk, who has an archive. They run actions, and set timers,
+replace and cancel them. A ticker keeps a calendar.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Account:
     total: int = 0
     checks: int = 0
     reminders: int = 0
+    settled: int = 0
     unknown: int = 0
 
 
@@ -64,6 +65,13 @@ class Of:
     """The turn that had a signal sent."""
 
     turn: str
+
+
+@trido.action("settle")
+async def settle(data: Of) -> Of:
+    await trio.sleep(0.001)
+    reach("an action")
+    return data
 
 
 account: Final = trido.Agent("account", state=Account, durability="sync")
@@ -95,6 +103,8 @@ def sometimes(n: int, said: dict[str, str]) -> list[trido.Directive]:
         wanted.append(trido.Reply(said["turn"]))
     if n % 4 == 3:
         wanted.append(Notify(said["turn"]))
+    if n % 7 == 0:
+        wanted.append(trido.Run(settle, Of(said["turn"]), ok="settled"))
     if n % 4 == 0:
         wanted.append(trido.Schedule(n / 10_000, trido.Signal("timer.short", said)))
     if n % 5 == 0:
@@ -115,6 +125,11 @@ async def check(state: Account, data: Deposit, turn: trido.Turn) -> trido.Decisi
 @account.on("timer.*")
 def reminded(state: Account, data: Of) -> trido.Decision[Account]:
     return evolve(state, reminders=state.reminders + 1)
+
+
+@account.on("settled")
+def settled(state: Account, data: Of) -> trido.Decision[Account]:
+    return evolve(state, settled=state.settled + 1)
 
 
 @account.on("refuse")

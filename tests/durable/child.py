@@ -26,7 +26,7 @@ from typing import Any, Final, NoReturn
 import trio
 
 import trido
-from tests.durable.application import AGENTS, DEFINITIONS, Charge, Notify, reached
+from tests.durable.application import AGENTS, DEFINITIONS, Charge, Notify, reached, settle
 from tests.durable.clients import Client
 from tests.durable.faults import FAULTS, Faults
 from tests.durable.life import Life
@@ -125,7 +125,11 @@ async def live(life: Life, points: Points) -> None:
         Notify: trido.Executor(Post(life, points).notify, delivery="at_most_once"),
     }
     async with trido.open_runtime(
-        journal=journal, agents=DEFINITIONS, executors=executors, clock=life.clock
+        journal=journal,
+        agents=DEFINITIONS,
+        actions=(settle,),
+        executors=executors,
+        clock=life.clock,
     ) as rt:
         points("the runtime, open")
         if life.last:

@@ -10,9 +10,10 @@ from uuid import uuid4
 from attrs import evolve, field, frozen
 from outcome import Outcome, Value
 
-from trido.journal.operations import Commit, Mark, Write
+from trido.journal.operations import Claim, Commit, Mark, Write
 from trido.journal.port import Store
 
+MANY: Final = 20
 Change: TypeAlias = Callable[[Write[Any]], Write[Any]]
 
 
@@ -43,20 +44,19 @@ class _Wrong:
 
 @final
 class Hasty(_Wrong):
-    """It says that turns are written, and writes them with the next batch."""
+    """It says that something is written, and writes it when there is more of it."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.late: list[Write[Any]] = []
 
     def write(self, batch: Sequence[Write[Any]], *, sync: bool) -> list[Outcome[Any]]:
+        is_new = any(isinstance(write, Claim) for write in batch)
+        if len(self.late) < MANY and not is_new:
+            self.late += batch
+            return [Value(None) for _ in batch]
         late, self.late = self.late, []
-        if not all(isinstance(write, Commit) for write in batch):
-            return self.store.write([*late, *batch], sync=sync)[len(late) :]
-        if late:
-            self.store.write(late, sync=sync)
-        self.late = list(batch)
-        return [Value(None) for _ in batch]
+        return self.store.write([*late, *batch], sync=sync)[len(late) :]
 
 
 @final

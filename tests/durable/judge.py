@@ -18,7 +18,7 @@ from typing import Any, Final, final
 from attrs import Factory, define
 
 import trido
-from tests.durable.application import AGENTS, DEFINITIONS, DIRECTIVES, Charge, Notify
+from tests.durable.application import AGENTS, DEFINITIONS, DIRECTIVES, Charge, Notify, settle
 from tests.durable.outside import CALLS, CHARGES, NOTICES, lines
 from trido.agents.codec import Codec, Input
 from trido.journal.operations import Claim, History, Letters
@@ -26,7 +26,7 @@ from trido.journal.rows import AgentKey, Entry, Past, Recovery
 from trido.journal.store import SqliteStore
 from trido.journal.upkeep import check
 
-CODEC: Final = Codec({one.name: one for one in DEFINITIONS}, {}, DIRECTIVES)
+CODEC: Final = Codec({one.name: one for one in DEFINITIONS}, {"settle": settle}, DIRECTIVES)
 AT_COMMIT: Final = (
     trido.Reply,
     trido.DeferReply,
@@ -93,6 +93,7 @@ class Judge:
         if not self.findings:
             self._compare_answers()
             self._compare_emits()
+            self._compare_runs()
             self._compare_charges()
             self._compare_notices()
         if last and not self.findings:
@@ -202,6 +203,8 @@ class Judge:
         if why == "emit":
             id = signal.data["turn"]
             book.heard.append(id)
+        elif why == "run":
+            id = labelled(signal)
         elif why == "timer":
             id = labelled(signal)
             self._fire(id, input, book, name)
@@ -307,6 +310,19 @@ class Judge:
             )
             newest[sender] = int(revision)
 
+    def _compare_runs(self) -> None:
+        """What comes of an action is heard once; and it is done when that is written."""
+        wanted = {one.turn: one for one in self._committed(trido.Run)}
+        for book in self._books.values():
+            for id in book.consumed:
+                word, _, turn = id.partition(" ")
+                self._expect(word != "settled" or turn in wanted, f"{turn}: settled, and not run")
+        for turn, one in wanted.items():
+            heard = f"settled {turn}" in self._books[one.entry.agent.id].consumed
+            self._expect(
+                heard or one.entry.status != "done", f"{turn}: its action is done, and not heard of"
+            )
+
     def _compare_charges(self) -> None:
         """Once; and not without a turn that wants it."""
         wanted = {one.turn: one for one in self._committed(Charge)}
@@ -347,11 +363,20 @@ class Judge:
             )
         for book in self._books.values():
             self._expect(not book.timers, f"{book.id}: {book.timers} are still set")
+            self._compare_unknown(book)
         for path in sorted(self._directory.glob(CALLS.format("*"))):
             words = lines(path)
             got = {id for what, _, id, *_ in words if what == "got"}
             for what, _, id, *_ in words:
                 self._expect(what != "ask" or id in got, f"{id} was never answered")
+
+    def _compare_unknown(self, book: Book) -> None:
+        """The agent was told of each, once."""
+        unknown = sum(one.entry.status == "unknown" for one in book.directives.values())
+        told = getattr(book.state, "unknown", 0)
+        self._expect(
+            unknown == told, f"{book.id}: {unknown} are unknown, and it was told of {told}"
+        )
 
 
 def again(agent: trido.Agent[Any], state: Any, input: Input) -> tuple[Any, tuple[Any, ...]]:
@@ -368,6 +393,8 @@ def brief(directive: Any) -> Any:
     """A directive without what is stamped on its signal when it is sent."""
     if isinstance(directive, trido.Emit):
         return directive.signal.type, directive.signal.data, address(directive.to)
+    if isinstance(directive, trido.Run):
+        return directive.action.name, turn_of(directive.params), directive.ok
     return directive
 
 
@@ -375,7 +402,10 @@ def address(to: Any) -> str:
     return to if isinstance(to, str) else to.id
 
 
+def turn_of(data: Any) -> str:
+    return str(data["turn"] if isinstance(data, Mapping) else data.turn)
+
+
 def labelled(signal: trido.Signal) -> str:
-    """What a timer says, in one line."""
-    data = signal.data
-    return f"{signal.type} {data['turn']}" if data else signal.type
+    """A signal in two words."""
+    return f"{signal.type} {turn_of(signal.data)}" if signal.data else signal.type

@@ -23,6 +23,7 @@ POINTS: Final = {
     "on_start": 3,
     "a decision": 20,
     "an effectful turn": 2,
+    "an action": 3,
     "a charge, before": 20,
     "a charge, half of it written": 20,
     "a charge, not yet synced": 20,
