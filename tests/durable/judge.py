@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
@@ -105,7 +105,7 @@ class Judge:
             self.findings.append(otherwise)
 
     @contextmanager
-    def _file(self) -> Iterator[Path]:
+    def _file(self) -> Generator[Path]:
         shutil.rmtree(self._copy, ignore_errors=True)
         self._copy.mkdir()
         for name in ("app.db", "app.db-wal"):
