@@ -61,6 +61,15 @@ from trido.agents import action as action
 from trido.agents import redacted as redacted
 from trido.agents import secret as secret
 from trido.agents import sequence as sequence
+from trido.journal import Corrupt as Corrupt
+from trido.journal import Fenced as Fenced
+from trido.journal import Journal as Journal
+from trido.journal import JournalError as JournalError
+from trido.journal import Locked as Locked
+from trido.journal import MemoryJournal as MemoryJournal
+from trido.journal import SqliteJournal as SqliteJournal
+from trido.journal import TooNew as TooNew
+from trido.journal import Unavailable as Unavailable
 from trido.runtime import Agent as Agent
 from trido.runtime import AgentCrashed as AgentCrashed
 from trido.runtime import AgentParked as AgentParked
@@ -174,6 +183,7 @@ __all__ = [
     "ChildStarted",
     "CodecError",
     "CompensationFailed",
+    "Corrupt",
     "Counts",
     "Cron",
     "CronTable",
@@ -195,6 +205,7 @@ __all__ = [
     "Emit",
     "Escalate",
     "Executor",
+    "Fenced",
     "Health",
     "Ignore",
     "IntakeClosed",
@@ -202,13 +213,17 @@ __all__ = [
     "InvalidDecision",
     "InvalidResult",
     "InvalidSignal",
+    "Journal",
+    "JournalError",
     "LeakedCancelled",
     "Limit",
     "LimitStatistics",
     "Link",
     "LinkedExit",
+    "Locked",
     "MaxChildren",
     "MaxErrors",
+    "MemoryJournal",
     "Meters",
     "MetersStatistics",
     "Monitor",
@@ -238,6 +253,7 @@ __all__ = [
     "SpawnAgent",
     "Spec",
     "SpecError",
+    "SqliteJournal",
     "StartFailed",
     "StartTimeout",
     "StepFailed",
@@ -249,9 +265,11 @@ __all__ = [
     "SupervisorSpec",
     "SupervisorStatistics",
     "SupervisorStopped",
+    "TooNew",
     "TridoError",
     "Turn",
     "TurnExpired",
+    "Unavailable",
     "Undecodable",
     "Unencodable",
     "Unregistered",
