@@ -7,10 +7,10 @@ about it, and what follows from that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, NoReturn, TypeAlias, TypeVar, cast, final
 
 from attrs import define
-from outcome import Error, Outcome
+from outcome import Error, Outcome, Value
 
 from trido.agents import Signal
 from trido.journal.errors import Unavailable
@@ -58,7 +58,7 @@ def verdict(outcome: Outcome[Kept | None]) -> Verdict:
     """
     if isinstance(outcome, Error):
         return "lost" if isinstance(outcome.error, Unavailable) else "refused"
-    return "durable" if outcome.unwrap() is None else "known"
+    return "durable" if cast("Value[Kept | None]", outcome).value is None else "known"
 
 
 def split(ahead: Iterable[Ahead[S]], revision: int) -> tuple[list[Ahead[S]], list[Ahead[S]]]:
