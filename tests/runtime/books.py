@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar, final
+from typing import Any, ClassVar, TypeVar, final
 
 import trio
-from attrs import evolve
+from attrs import evolve, frozen
 from outcome import Error, Outcome
 
 import trido
 from tests.runtime.desk import Boom, Log
-from tests.runtime.till import Charge, Till
+from tests.runtime.till import Till
 from trido.journal import MemoryJournal, Unavailable
 from trido.journal.operations import Commit, History, Letters, Mark, Query, Write
 from trido.journal.port import Store
@@ -194,6 +194,15 @@ def keeper(
         return state, [trido.Reply("told", to=data)]
 
     return made
+
+
+@frozen
+class Charge(trido.Directive):
+    """One that takes so many seconds, and can be written."""
+
+    error: ClassVar[None] = None
+    what: str
+    seconds: float = 0.0
 
 
 def note(text: str, **fields: Any) -> trido.Signal:

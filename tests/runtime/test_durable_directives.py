@@ -9,9 +9,9 @@ import trio
 from attrs import evolve
 
 import trido
-from tests.runtime.books import Books, do, keeper, killed, note, office
+from tests.runtime.books import Books, Charge, do, keeper, killed, note, office
 from tests.runtime.desk import Boom, Log, settle
-from tests.runtime.till import Charge, Jobs, Till
+from tests.runtime.till import Jobs, Till
 from trido.journal import JournalError
 from trido.journal.rows import AgentKey
 
@@ -21,9 +21,9 @@ UNKNOWN = "agent.directive.unknown"
 def payer(*charges: Charge, **settings: Any) -> trido.Agent[Log]:
     agent = keeper(does={"pay": charges}, **settings)
 
-    @agent.on(UNKNOWN, check=False)
-    def unknown(state: Log, data: Any) -> Log:
-        return evolve(state, seen=(*state.seen, f"{data['id']} {data['directive']}"))
+    @agent.on(UNKNOWN)
+    def unknown(state: Log, data: trido.DirectiveUnknown) -> Log:
+        return evolve(state, seen=(*state.seen, f"{data.id} {data.directive}"))
 
     return agent
 
@@ -37,18 +37,8 @@ def once(till: Till) -> dict[type, Any]:
 
 async def test_a_directive_is_done_or_failed_and_its_executor_is_given_its_id() -> None:
     books, till = Books(), Till()
-    agent = payer(Charge("x"), Charge("y", error=Boom()))
-    # An error could not be read again, so nothing of that turn is committed.
-    async with office(books, agent, till=till) as rt:
-        ref = await rt.start_agent(agent, id="a")
-        with pytest.raises(trido.AgentCrashed):
-            await ref.call(do("pay"))
     agent = payer(Charge("x"), Charge("y"))
-    failing = {Charge: fails_on_y(till)}
-    async with office(Books(), agent, executors=failing) as rt:
-        pass
-    books = Books()
-    async with office(books, agent, executors=failing) as rt:
+    async with office(books, agent, executors={Charge: fails_on_y(till)}) as rt:
         ref = await rt.start_agent(agent, id="a")
         await ref.call(do("pay", id="7"))
         await rt.drain()
@@ -80,9 +70,8 @@ async def test_what_was_not_done_when_the_process_was_killed_is_carried_out_firs
         await trio.sleep(11)
         assert again.lines == "<x x <y y"
         assert [one.id for one in again.deliveries] == ["a/1.0", "a/1.1"]
-        assert again.deliveries[0].signal == do("pay", source="outside", id="7").__class__(
-            "do", "pay", source="outside", id="7", time=again.deliveries[0].signal.time
-        )
+        cause = again.deliveries[0].signal
+        assert (cause.type, cause.data, cause.source, cause.id) == ("do", "pay", "outside", "7")
         assert books.standing() == ["1.0 Charge done", "1.1 Charge done"]
 
 
@@ -301,7 +290,6 @@ async def test_what_its_receiver_has_not_served_when_all_end_is_sent_by_the_next
         await ref.call(do("tell"))
         await settle()
         assert ref.status().outbox == 2
-    assert list(rt.dead_letters) == [] or True
     async with office(books, agent, other) as rt:
         b = await rt.start_agent(other, id="b")
         await settle()
@@ -397,7 +385,7 @@ async def test_a_run_is_done_when_what_came_of_it_was_served_and_its_result_is_s
         ref = await rt.start_agent(agent, id="a")
         await ref.call(do("work"))
         await trio.sleep(0.5)
-    assert jobs.lines == "<x <y <z !x !y !z" or sorted(jobs.log) == sorted("<x <y <z !x !y !z".split())
+    assert sorted(jobs.log) == ["!x", "!y", "!z", "<x", "<y", "<z"]
     async with office(books, agent, actions=[jobs.work]) as rt:
         ref = await rt.start_agent(agent, id="a")
         await rt.drain()
@@ -449,9 +437,7 @@ async def test_runs_in_flight_when_the_agent_crashes_are_run_again_and_counted()
     books, jobs = Books(), Jobs()
     agent = worker(jobs.run("x", 10.0), jobs.run("y", 10.0, delivery="at_most_once"))
     async with office(books, agent, actions=[jobs.work]) as rt:
-        ref = await rt.start_agent(agent, id="a", restart_limit=None) if False else (
-            await rt.start_agent(agent, id="a")
-        )
+        ref = await rt.start_agent(agent, id="a")
         await ref.call(do("work"))
         for n in range(5):
             await trio.sleep(1)

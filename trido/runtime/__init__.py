@@ -26,7 +26,6 @@ from trido.runtime.meters import LimitStatistics as LimitStatistics
 from trido.runtime.meters import Meters as Meters
 from trido.runtime.meters import MetersStatistics as MetersStatistics
 from trido.runtime.monitors import MonitorHandle as MonitorHandle
-from trido.runtime.recovering import DirectiveUnknown as DirectiveUnknown
 from trido.runtime.ref import AgentRef as AgentRef
 from trido.runtime.ref import AgentStatus as AgentStatus
 from trido.runtime.runtime import Health as Health
@@ -35,6 +34,7 @@ from trido.runtime.runtime import open_runtime as open_runtime
 from trido.runtime.settings import MaxErrors as MaxErrors
 from trido.runtime.settings import max_errors as max_errors
 from trido.runtime.spec import AgentSpec as AgentSpec
+from trido.runtime.standing import DirectiveUnknown as DirectiveUnknown
 from trido.runtime.subscription import Subscription as Subscription
 from trido.runtime.subscription import SubscriptionStatistics as SubscriptionStatistics
 from trido.runtime.watchdog import Blocked as Blocked

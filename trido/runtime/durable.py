@@ -43,7 +43,7 @@ from trido.runtime.ahead import AHEAD, Ahead, deferred, key_of, split, verdict
 from trido.runtime.envelope import Call, Envelope, Own
 from trido.runtime.errors import AnswerNotKept
 from trido.runtime.plan import Plan
-from trido.runtime.recovering import Recovered, try_again
+from trido.runtime.recovering import Recovered, strangers, try_again
 from trido.runtime.standing import Ledger
 from trido.runtime.timer import Fired
 from trido.runtime.writing import Writer
@@ -239,16 +239,14 @@ class Durable(Generic[S]):
 
     def _look_at_strangers(self, recovery: Recovery) -> None:
         """Directives that the journal has, and nobody here is about to carry out."""
-        waiting = self._recovered
-        if waiting is None:
-            entries = [
-                one for one in recovery.directives if (one.revision, one.index) not in self.ledger
-            ]
-            if entries:
-                found = Recovered(self.place, self.state, evolve_entries(recovery, entries), {})
-                self._recovered = found
-                if self.place.serving_run is not None:
-                    self.carry_on()
+        if self._recovered is not None:
+            return  # those are to be carried out when the run is ready
+        found = strangers(recovery, self.ledger)
+        if found.directives or found.unknown:
+            self._recovered = Recovered(self.place, self.state, found, {})
+            run = self.place.serving_run
+            if run is not None and run.phase == "serving":
+                self.carry_on()
 
     def _undo(self, undone: list[Ahead[S]], recovery: Recovery) -> None:
         """These did not happen: their signals are the next to be served."""
@@ -503,11 +501,6 @@ class Durable(Generic[S]):
                 one.caller_left = cancelled
                 return True
         return False
-
-
-def evolve_entries(recovery: Recovery, entries: list[Any]) -> Recovery:
-    """A recovery with fewer directives."""
-    return evolve(recovery, directives=tuple(entries))
 
 
 _LOG: Final = logging.getLogger("trido")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from trido.agents import Emit, Signal
 from trido.agents.directive import Directive
@@ -13,29 +13,14 @@ from trido.agents.family import SpawnAgent
 from trido.journal.operations import History
 from trido.journal.rows import Entry, Recovery
 from trido.journal.session import Session
-from trido.runtime.errors import OutcomeUnknown
 from trido.runtime.keep import carry_out_when_there
-from trido.runtime.standing import ATTEMPTS, Ledger, Standing, bury
+from trido.runtime.standing import ATTEMPTS, Ledger, Standing, is_over, tell_unknown
 from trido.runtime.writing import is_for_once, traced
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
 
 S = TypeVar("S")
-
-UNKNOWN: Final = "agent.directive.unknown"
-
-
-@final
-@frozen
-class DirectiveUnknown:
-    """The data of ``agent.directive.unknown``: something may have been done, or not."""
-
-    id: str
-    """For `Runtime.resolve`."""
-    directive: str
-    """What kind of directive it is."""
-
 
 @final
 @frozen(eq=False)
@@ -74,24 +59,18 @@ class Recovered(Generic[S]):
     def carry_out(self, ledger: Ledger) -> None:
         """Try again what is to be carried out, and tell of what may have been."""
         for entry, directive in self.unknown:
-            self._tell(ledger, entry, directive)
+            id = _id(entry)
+            if id not in ledger:
+                standing = ledger.open_unknown(id, self._cause(entry))
+                tell_unknown(self.place, directive, standing)
         for entry, directive in self.directives:
             self._try(ledger, entry, directive)
-
-    def _tell(self, ledger: Ledger, entry: Entry, directive: Directive) -> None:
-        place = self.place
-        cause = self._cause(entry)
-        standing = ledger.open_unknown((entry.revision, entry.index), cause)
-        id = standing.name
-        bury(place, directive, standing, OutcomeUnknown(place.id))
-        data = DirectiveUnknown(id, entry.name)
-        place.tell_if_wanted(Signal(UNKNOWN, data, id=f"unknown/{id}", source=place.id))
 
     def _cause(self, entry: Entry) -> Signal:
         return self.causes.get(entry.revision) or not_kept(self.place.id, entry)
 
     def _try(self, ledger: Ledger, entry: Entry, directive: Directive) -> None:
-        place, id = self.place, (entry.revision, entry.index)
+        place, id = self.place, _id(entry)
         cause = self.causes.get(entry.revision) or Signal("agent.recovered", id=str(entry.revision))
         if id in ledger:
             return  # it is being carried out
@@ -99,10 +78,26 @@ class Recovered(Generic[S]):
         if isinstance(directive, SpawnAgent):  # it stands for as long as there is the child
             place.carry_out(directive, standing)
         elif entry.attempts >= ATTEMPTS:
-            standing.settle("dead", f"tried {entry.attempts} times")
-            bury(place, directive, standing, OutcomeUnknown(place.id))
+            is_over(place, directive, standing)
         else:
             try_again(place, directive, standing)
+
+
+def strangers(recovery: Recovery, ledger: Ledger) -> Recovery:
+    """What a claim tells of directives that nobody here carries out, or was told of."""
+    return evolve(
+        recovery,
+        directives=tuple(one for one in recovery.directives if _id(one) not in ledger),
+        unknown=tuple(
+            one
+            for one in recovery.unknown
+            if _id(one) not in ledger and _id(one) not in ledger.told
+        ),
+    )
+
+
+def _id(entry: Entry) -> tuple[int, int]:
+    return entry.revision, entry.index
 
 
 def not_kept(id: str, entry: Entry) -> Signal:

@@ -22,7 +22,7 @@ from trido.agents.turn import Why
 from trido.runtime.contained import contained, failure_of
 from trido.runtime.envelope import Envelope
 from trido.runtime.errors import AgentStopped, OutcomeUnknown
-from trido.runtime.standing import Standing, give_up
+from trido.runtime.standing import Standing, give_up, is_over
 from trido.runtime.work import execute
 
 if TYPE_CHECKING:
@@ -205,6 +205,8 @@ class Runs:
         if self._may_fly_again(flight, standing):
             flight.scope = trio.CancelScope()
             self._again.append(flight)
+        elif standing is not None:
+            is_over(place, flight.directive, standing)
         else:
             self._bury(flight, OutcomeUnknown(place.id))
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 import trio
-from attrs import evolve
+from attrs import evolve, frozen
 from outcome import Error, Outcome
 
 from trido.agents import Signal
@@ -22,6 +22,7 @@ from trido.agents.errors import AgentError
 from trido.journal.errors import Unavailable
 from trido.journal.operations import Mark, Resolve
 from trido.journal.rows import Recovery, Status
+from trido.runtime.errors import OutcomeUnknown
 
 if TYPE_CHECKING:
     from trido.runtime.durable import Durable
@@ -29,6 +30,20 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 5
 """How often a directive is tried whose outcome is not known."""
+
+
+UNKNOWN: Final = "agent.directive.unknown"
+
+
+@final
+@frozen
+class DirectiveUnknown:
+    """The data of ``agent.directive.unknown``: something may have been done, or not."""
+
+    id: str
+    """For `Runtime.resolve`."""
+    directive: str
+    """What kind of directive it is."""
 
 
 @final
@@ -115,6 +130,12 @@ class Standing:
         self.count_then(_nothing)
         return True
 
+    def is_first_told(self) -> bool:
+        """Whether nobody was told yet that its outcome is not known."""
+        is_first = self.id not in self._ledger.told
+        self._ledger.told.add(self.id)
+        return is_first
+
     def give_up(self) -> bool:
         """Nobody carries it out any more. True if a later run will; else it is over."""
         if self._ledger.is_kept:
@@ -128,12 +149,14 @@ class Standing:
 class Ledger:
     """The committed directives of one agent, until the journal knows what became of them."""
 
-    __slots__ = ("_durable", "_open", "agent")
+    __slots__ = ("_durable", "_open", "agent", "told")
 
     def __init__(self, durable: Durable[Any], agent: str) -> None:
         self._durable = durable
         self.agent: str = agent
         self._open: dict[tuple[int, int], Standing] = {}
+        self.told: set[tuple[int, int]] = set()
+        """Those whose outcome is not known, which has been said."""
 
     def __contains__(self, id: tuple[int, int]) -> bool:
         return id in self._open
@@ -220,6 +243,26 @@ class Ledger:
     def _tell_again(self, standing: Standing) -> None:
         if standing.status is not None or standing.go is not None:
             self._tell(standing)
+
+
+def is_over(place: AgentPlace[Any], directive: Directive, standing: Standing) -> None:
+    """It is not tried again: it was tried often enough, or must not be."""
+    if standing.has_begun:
+        standing.settle("unknown", "it was interrupted")
+        tell_unknown(place, directive, standing)
+    else:
+        standing.settle("dead", f"tried {standing.attempts} times")
+        bury(place, directive, standing, OutcomeUnknown(place.id))
+
+
+def tell_unknown(place: AgentPlace[Any], directive: Directive, standing: Standing) -> None:
+    """Nobody knows whether it was done: tell of it, once."""
+    if not standing.is_first_told():
+        return
+    bury(place, directive, standing, OutcomeUnknown(place.id))
+    data = DirectiveUnknown(standing.name, type(directive).__name__)
+    signal = Signal(UNKNOWN, data, id=f"unknown/{standing.name}", source=place.id)
+    place.tell_if_wanted(signal)
 
 
 def give_up(
