@@ -387,6 +387,7 @@ class Durable(Generic[S]):
         if id not in self.ledger:
             standing = self.ledger.open(id, cause, 0)
             standing.is_unknown = True
+            self.ledger.told.discard(id)
             try_again(self.place, directive, standing)
 
     def _send(self, ahead: Ahead[S]) -> None:
