@@ -114,10 +114,8 @@ async def tell(news: trido.Subscription) -> None:
 async def main() -> None:
     async with trido.open_runtime() as rt:
         one, two, three = [await rt.start_agent(order, id=f"order-{n}") for n in (1, 2, 3)]
-        async with trio.open_nursery() as nursery:
-            with rt.subscribe("warehouse.*", "shop.*", "bank.*") as news:
-                nursery.start_soon(tell, news)
-
+        with rt.subscribe("warehouse.*", "shop.*", "bank.*") as news:
+            async with trido.open_supervisor(trido.ChildSpec(tell, news)):
                 kettle = placed.signal(Placed("shop/1", "kettle", 49))
                 money = paid.signal(Paid("bank/1", 49))
                 for event in (kettle, kettle, money, kettle, money):

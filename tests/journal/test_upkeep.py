@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
 
 from tests.journal.kit import AGENT, claim, running, turn
-from tests.journal.test_journal_file import KEYS, fill
-from trido.journal import Corrupt, JournalError, Locked, SqliteJournal, Unavailable
+from tests.journal.test_journal_file import KEYS, damage_page, fill
+from trido.journal import Corrupt, JournalError, Locked, SqliteJournal, Unavailable, upkeep
 from trido.journal.opening import size
 from trido.journal.operations import Mark
 from trido.journal.reading import Reader
@@ -47,8 +48,12 @@ async def test_long_work_tells_how_far_it_is(journal: SqliteJournal, tmp_path: P
     await journal.check(progress=lambda done, of: told.append((done, of)))
     assert told == [(STEP, STEP + 2), (STEP + 2, STEP + 2)]
     told.clear()
-    await journal.backup(tmp_path / "copy.db", progress=lambda done, of: told.append((done, of)))
-    assert len(told) > 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upkeep, "OPERATIONS", 1_000)  # so that it is told in between, too
+        await journal.backup(
+            tmp_path / "copy.db", progress=lambda done, of: told.append((done, of))
+        )
+    assert len(told) > 10
     assert told[-1][0] == told[-1][1]
     assert told == sorted(told)
 
@@ -68,6 +73,16 @@ async def test_damage_is_told_in_words(file: Path, journal: SqliteJournal) -> No
     assert "a directive or timer of agent 'agent-1' is damaged" in damage
     assert "a row of inbox is damaged" in damage
     assert "'agent-4'" not in damage
+
+
+@pytest.mark.parametrize("work", ["check", "backup"])
+def test_a_damaged_page_of_a_table_is_told(file: Path, journal: SqliteJournal, work: str) -> None:
+    fill(file)
+    damage_page(file, "timers")
+    arguments = [file.with_name("copy.db")] if work == "backup" else []
+    with pytest.raises(Corrupt, match=r"app.db: it is damaged"):
+        trio.run(getattr(journal, work), *arguments)
+    assert names(file.parent, "*.db") == ["app.db"]
 
 
 async def test_a_damaged_index_is_told(file: Path, journal: SqliteJournal) -> None:
@@ -146,6 +161,26 @@ async def test_a_cancelled_backup_leaves_nothing(
         await journal.check(progress=lambda *_: None)
     assert scope.cancelled_caught
     assert names(tmp_path, "copy*") in ([], ["copy.db"])
+
+
+@pytest.mark.parametrize("work", [upkeep.check, upkeep.inspect, upkeep.compact])
+def test_work_stops_within_a_statement(
+    file: Path, work: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``progress`` raises comes out, and the journal is as it was."""
+
+    def stop(done: int, of: int) -> None:
+        told.append((done, of))
+        raise KeyboardInterrupt
+
+    fill(file)
+    before, told = upkeep.inspect(str(file), lambda *_: None), list[tuple[int, int]]()
+    monkeypatch.setattr(upkeep, "OPERATIONS", 20)
+    with pytest.raises(KeyboardInterrupt):
+        work(str(file), stop, **{"verify": 0} if work is upkeep.compact else {})
+    assert told == [(0, 1)]
+    assert not upkeep.check(str(file), lambda *_: None)
+    assert upkeep.inspect(str(file), lambda *_: None) == before
 
 
 async def test_compacting_forgets_what_is_kept_no_longer(journal: SqliteJournal) -> None:

@@ -65,9 +65,7 @@ class Books:
     # What it has ----------------------------------------------------------------------------
 
     def commits(self, agent: str = "a") -> list[Commit]:
-        return [
-            one for one in self.writes if isinstance(one, Commit) and one.agent.id == agent
-        ]
+        return [one for one in self.writes if isinstance(one, Commit) and one.agent.id == agent]
 
     def marks(self, agent: str = "a") -> list[str]:
         marks = [one for one in self.writes if isinstance(one, Mark) and one.agent.id == agent]

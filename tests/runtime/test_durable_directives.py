@@ -378,7 +378,9 @@ def worker(*runs: trido.Run, **settings: Any) -> trido.Agent[Log]:
     return keeper(does={"work": runs}, **settings)
 
 
-async def test_a_run_is_done_when_what_came_of_it_was_served_and_its_result_is_served_once() -> None:
+async def test_a_run_is_done_when_what_came_of_it_was_served_and_its_result_is_served_once() -> (
+    None
+):
     books, jobs = Books(), Jobs()
     agent = worker(jobs.run("x"), jobs.run("y", ok=None), jobs.run("z"))
     async with killed(books, agent, actions=[jobs.work]) as rt:

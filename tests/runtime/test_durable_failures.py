@@ -18,7 +18,9 @@ from trido.journal.rows import AgentKey
 from trido.journal.rules import Slot
 
 
-async def test_a_batch_that_fails_did_not_happen_calls_are_told_and_casts_are_served_again() -> None:
+async def test_a_batch_that_fails_did_not_happen_calls_are_told_and_casts_are_served_again() -> (
+    None
+):
     books = Books()
     agent = keeper()
     async with office(books, agent) as rt, trio.open_nursery() as nursery:

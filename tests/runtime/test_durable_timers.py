@@ -103,9 +103,7 @@ async def test_a_firing_that_is_replaced_while_it_waits_leaves_the_new_row_alone
         assert books.timers() == []
 
 
-@pytest.mark.parametrize(
-    ("catch_up", "expected"), [("all", 4), ("once", 2), ("skip", 1)]
-)
+@pytest.mark.parametrize(("catch_up", "expected"), [("all", 4), ("once", 2), ("skip", 1)])
 async def test_a_calendar_goes_on_after_downtime_by_its_policy(
     catch_up: Any, expected: int
 ) -> None:

@@ -317,7 +317,9 @@ async def test_a_call_that_is_cancelled_before_its_turn_is_withdrawn() -> None:
         assert "x" not in ref.state().seen
 
 
-async def test_a_cancelled_call_whose_answer_is_deferred_is_cancelled_once_that_is_durable() -> None:
+async def test_a_cancelled_call_whose_answer_is_deferred_is_cancelled_once_that_is_durable() -> (
+    None
+):
     books = Books()
     agent = keeper()
     async with office(books, agent) as rt, trio.open_nursery() as nursery:
@@ -436,7 +438,11 @@ async def test_refused_signals_leave_nothing_in_the_journal() -> None:
     agent = keeper()
     async with office(books, agent) as rt:
         ref = await rt.start_agent(agent, id="a")
-        for type, error in [("no", trido.Reject), ("what", trido.NoRoute), ("slow", trido.InvalidData)]:
+        for type, error in [
+            ("no", trido.Reject),
+            ("what", trido.NoRoute),
+            ("slow", trido.InvalidData),
+        ]:
             with pytest.raises(error):
                 await ref.call(trido.Signal(type, "x", id="1"))
         assert books.commits() == []
@@ -457,5 +463,9 @@ async def test_the_next_run_after_a_crash_goes_on_with_what_is_durable() -> None
         release()
         await ref.wait_for(lambda state: len(state.seen) == 3)
         await settle()
-        assert sorted(answers[1:], key=lambda state: len(state.seen)) == [Log(("a",)), Log(("a", "b")), Log(("a", "b", "c"))]
+        assert sorted(answers[1:], key=lambda state: len(state.seen)) == [
+            Log(("a",)),
+            Log(("a", "b")),
+            Log(("a", "b", "c")),
+        ]
         assert ref.incarnation == 2

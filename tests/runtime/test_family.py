@@ -219,6 +219,41 @@ async def test_a_killed_parent_keeps_what_it_spawned_if_it_goes_on_from_what_it_
             assert rt.agent("p/kid").status().state == "running"
 
 
+@pytest.mark.parametrize(
+    ("recover", "ids"), [("fresh", ["p", "p/1"]), ("committed", ["p", "p/1", "p/2", "p/3"])]
+)
+async def test_a_group_restart_treats_children_as_a_crash_does(
+    recover: Any, ids: list[str]
+) -> None:
+    made = desk.agent("made", recover=recover, children=(spawn("1"),))
+    async with trido.open_runtime() as rt:
+        first, spec = desk.agent().spec(id="first"), made.spec(id="p", runtime=rt)
+        async with trido.open_supervisor(first, spec, strategy="one_for_all") as sup:
+            await settled_in(sup[spec].value, spawn("2"), spawn("3"))
+            await sup[first].value.cast(boom())
+            await sup["p"].wait_running(after=1)
+            await settle()
+            assert [one.id for one in rt.agents()] == ids
+
+
+async def test_a_child_that_is_not_ready_within_the_grace_of_a_stop_is_a_dead_letter() -> None:
+    slow = desk.agent("slow")
+
+    @slow.lifespan
+    async def life(ref: trido.AgentRef[Log]) -> AsyncGenerator[None]:
+        await trio.sleep(60)
+        yield
+
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(desk.agent(), id="p", shutdown=2.0)
+        directive, next_one = spawn("kid", slow), spawn("next")
+        await settled_in(ref, directive, next_one)
+        await ref.stop()
+        assert trio.current_time() == 2.0
+        assert [letter.directive for letter in rt.dead_letters] == [directive, next_one]
+        assert rt.agents() == ()
+
+
 async def test_a_child_that_has_ended_by_itself_does_not_come_back_with_its_parent() -> None:
     async with trido.open_runtime() as rt:
         ref = await rt.start_agent(parent(recover="committed"), id="p")
@@ -909,6 +944,11 @@ async def test_stopping_an_adopted_child_that_is_being_stopped_holds_nothing_up(
             await settle()
             await settled_in(ref, trido.StopChild("mine"), spawn("next"))
             assert "next started 1" in told(ref)
+
+
+def test_nobody_is_called_parent() -> None:
+    with pytest.raises(trido.SpecError, match="means the parent"):
+        desk.agent().spec(id="parent")
 
 
 def test_what_directives_about_others_are_not() -> None:

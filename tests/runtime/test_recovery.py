@@ -252,3 +252,15 @@ async def test_a_runtime_with_a_parked_agent_ends_and_nobody_waits_for_it() -> N
                 await ref.cast(boom())
                 await trio.sleep(0.1)
         assert rt.find("a") is None
+
+
+async def test_the_note_of_a_crash_is_text_like_any_other_and_stands_once() -> None:
+    crash = Boom("again")
+    async with trido.open_supervisor(agent().spec(id="a"), max_restarts=9) as sup:
+        ref = sup["a"].value
+        for _ in range(2):
+            with pytest.raises(trido.AgentCrashed):
+                await ref.call(boom(crash))
+    assert crash.__notes__ == [
+        "agent 'a' crashed on 'boom'; its last committed state, of revision 0: Log(seen=())"
+    ]

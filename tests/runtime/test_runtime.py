@@ -15,6 +15,7 @@ from trio.testing import MockClock
 import trido
 from tests.conformance.kit import played
 from tests.runtime import desk
+from tests.runtime.cancelling import CANCEL, Trial, at_every_step
 from tests.runtime.desk import Boom, Log, boom, do, note, reasons, settle
 
 
@@ -145,6 +146,21 @@ async def test_a_block_is_left_with_agents_parked() -> None:
         assert ref.status().state == "parked"
     with pytest.raises(trido.NoSuchAgent):
         ref.state()
+
+
+async def test_what_a_parked_agent_has_not_done_is_a_dead_letter_in_the_end() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(desk.agent(), id="a", backoff=None)
+        with rt.subscribe("note", buffer=1, overflow="block"):
+            await ref.call(do(trido.Emit(note("1")), trido.Emit(note("2"))))
+            for _ in range(4):
+                ref.cast_nowait(boom())
+            await settle()
+            assert (ref.status().state, ref.status().outbox) == ("parked", 1)
+            rt.supervisor.stop()
+            await rt.supervisor.wait()
+            assert [type(letter.directive) for letter in ref.dead_letters][-1:] == [trido.Emit]
+        assert ref.status().outbox == 0
 
 
 async def test_a_supervisor_is_left_with_agents_parked() -> None:
@@ -280,10 +296,12 @@ def test_alone_durability_is_refused_at_the_spec() -> None:
 async def test_what_the_body_raises_leaves_the_block_once_all_have_ended(
     error: BaseException,
 ) -> None:
+    kept: list[tuple[trido.Runtime, trido.AgentRef[Any]]] = []
     with pytest.raises(type(error)) as caught:
-        async with trido.open_runtime() as rt:
-            ref = await rt.start_agent(desk.agent(), id="a")
+        async with trido.open_runtime() as opened:
+            kept.append((opened, await opened.start_agent(desk.agent(), id="a")))
             raise error
+    ((rt, ref),) = kept
     assert caught.value is error
     assert rt.agents() == ()
     assert ref.status().state == "removed"
@@ -316,24 +334,29 @@ async def test_a_block_that_is_entered_cancelled_starts_nothing() -> None:
 
 @pytest.mark.real_time
 async def test_an_interrupt_stops_the_agents_and_leaves_the_block() -> None:
+    kept: list[tuple[trido.Runtime, trido.AgentRef[Any]]] = []
     with pytest.raises(KeyboardInterrupt):
-        async with trido.open_runtime() as rt:
-            ref = await rt.start_agent(desk.agent(), id="a")
+        async with trido.open_runtime() as opened:
+            kept.append((opened, await opened.start_agent(desk.agent(), id="a")))
             signal.raise_signal(signal.SIGINT)
             await trio.sleep_forever()
+    ((rt, ref),) = kept
     assert ref.status().state == "removed"
     assert not rt.health().live
 
 
 async def test_what_is_no_exception_in_an_agent_leaves_the_block() -> None:
     error = KeyboardInterrupt()
+    kept: list[trido.Runtime] = []
     with pytest.raises(KeyboardInterrupt) as caught:
-        async with trido.open_runtime() as rt:
-            await rt.start_agent(desk.agent(), id="good")
-            ref = await rt.start_agent(desk.agent(), id="a")
+        async with trido.open_runtime() as opened:
+            kept.append(opened)
+            await opened.start_agent(desk.agent(), id="good")
+            ref = await opened.start_agent(desk.agent(), id="a")
             with pytest.raises(trido.AgentCrashed):
                 await ref.call(boom(error))
             await trio.sleep_forever()
+    (rt,) = kept
     assert caught.value is error
     assert rt.agents() == ()
 
@@ -361,9 +384,55 @@ def test_nothing_is_left_running() -> None:
     trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
+def noting(log: list[Any]) -> trido.Agent[Log]:
+    """An agent that notes when its runs begin and are over."""
+    made = desk.agent("noting")
+
+    @made.lifespan
+    async def life(ref: trido.AgentRef[Log]) -> AsyncGenerator[None]:
+        log.append(("+", ref.id))
+        try:
+            await trio.lowlevel.checkpoint()
+            yield
+        finally:
+            log.append(("-", ref.id))
+
+    return made
+
+
+def test_cancelled_at_any_step_it_ends_in_order() -> None:
+    """Whatever the caller is at: each agent that was begun ends once, children before parents."""
+
+    def trial() -> Trial:
+        log: list[Any] = []
+        kid, made = noting(log), noting(log)
+
+        async def main() -> None:
+            async with trido.open_runtime() as rt:
+                ref = await rt.start_agent(made, id="a")
+                await ref.call(do(trido.SpawnAgent(kid, "kid")))
+                await rt.drain()
+                with rt.subscribe("note") as notes:
+                    await ref.call(do(trido.Emit(note("1"))))
+                    await anext(notes)
+                monitor = rt.monitor(ref)
+                await ref.stop()
+                await monitor.wait()
+
+        def check() -> None:
+            told = [one for one in log if one != CANCEL]
+            began = [id for what, id in told if what == "+"]
+            ended = [id for what, id in told if what == "-"]
+            assert ended == began[::-1]
+
+        return main, log, check
+
+    assert at_every_step(trial) > 20
+
+
 async def test_what_a_runtime_is_not_opened_with() -> None:
     named = desk.agent("a")
-    for given in (
+    wrong: tuple[dict[str, Any], ...] = (
         {"agents": (named, desk.agent("a"))},
         {"agents": ("a",)},
         {"executors": {int: print}},
@@ -374,7 +443,8 @@ async def test_what_a_runtime_is_not_opened_with() -> None:
         {"watchdog": 0},
         {"watchdog": "soon"},
         {"id": ""},
-    ):
+    )
+    for given in wrong:
         with pytest.raises(trido.SpecError):
             trido.open_runtime(**given)
     trido.open_runtime(agents=(named,), id="fine")

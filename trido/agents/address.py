@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import final
 
 from attrs import frozen
@@ -10,7 +10,8 @@ from attrs import frozen
 from trido.checks import text
 
 
-class Address(ABC):
+# No ABC: each `Emit` asks whether it is sent to one, and of an ABC that takes long.
+class Address:
     """Where a signal can be sent: the ref of an agent, or what one is once it was written.
 
     A state that is kept in a journal declares the refs in it as this.

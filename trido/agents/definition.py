@@ -246,7 +246,8 @@ class Definition(Generic[S]):
         route = self.routes.exact(signal.type)
         if route is None:
             return choose(self.name, self.routes.match(signal.type), state, signal)
-        return route, route.data_of(signal)
+        data = signal.data
+        return route, data if route.fits(data) else route.data_of(signal)
 
     def decide(
         self, route: Route | Hook, state: S, data: Any, turn: Turn
@@ -262,6 +263,16 @@ class Definition(Generic[S]):
         Raises:
           InvalidDecision: it returned what is no decision.
         """
+        directives: tuple[Directive, ...] = ()
+        if type(decision) is self.state.cls:
+            new = cast("S", decision)
+        else:
+            new, directives = self._parts(route, decision)
+        if not (new is state or self.state.follows(new, state)):
+            self.state.check(new, state)
+        return new, directives
+
+    def _parts(self, route: Route | Hook, decision: object) -> tuple[S, tuple[Directive, ...]]:
         directives: object = ()
         match decision:
             case tuple([new, what]):
@@ -271,8 +282,6 @@ class Definition(Generic[S]):
                 f"handler of {route.pattern!r} returned {redacted(decision)}, which is neither"
                 f" a {self.state.cls.__name__} nor (a {self.state.cls.__name__}, directives)"
             )
-        if decision is not state:
-            self.state.check(cast("S", decision), state)
         return cast("S", decision), _directives(route, directives)
 
 
@@ -292,10 +301,8 @@ def _request(of: str, type: str, data: Any) -> Request[Any, Any]:
 
 
 def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...]:
-    if directives == ():
-        return ()
     wrong = directives
-    if isinstance(directives, Sequence) and not isinstance(directives, str):
+    if isinstance(directives, list | tuple | Sequence) and not isinstance(directives, str):
         wrongs = [one for one in directives if not is_directive(one)]
         if not wrongs:
             return _deferred(route, tuple(directives))
@@ -305,7 +312,7 @@ def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...
 
 def _deferred(route: Route | Hook, directives: tuple[Directive, ...]) -> tuple[Directive, ...]:
     """A reply that nobody could ever give would leave the caller waiting."""
-    if not route.takes_turn and any(isinstance(one, DeferReply) for one in directives):
+    if not route.takes_turn and DeferReply in map(type, directives):
         raise InvalidDecision(
             f"handler of {route.pattern!r} defers its reply, but does not take the turn: it could"
             " not know by which turn.request to reply"

@@ -40,6 +40,10 @@ class Via:
         text("Via", "name", self.name)
 
 
+# Not made anew for each `Emit`, as ``Address | Via | str`` would be.
+_RECEIVERS: Final = (Address, Via, str)
+
+
 @final
 @frozen
 class Emit(Directive):
@@ -57,7 +61,7 @@ class Emit(Directive):
     def __attrs_post_init__(self) -> None:
         a_signal("Emit", self.signal)
         to: Any = self.to
-        if to is not None and (not isinstance(to, Address | Via | str) or not to):
+        if to is not None and (not isinstance(to, _RECEIVERS) or not to):
             raise SpecError("to", to, "an agent's ref, its id, a trido.Via, or None", of="Emit")
 
 

@@ -67,7 +67,8 @@ class StopChild(Directive):
 class AdoptChild(Directive):
     """Become the parent of an agent of the runtime that is nobody's child, and call it ``tag``.
 
-    It stays where it lives: it does not end with its parent, but as its ``on_parent_death`` says.
+    So is one whose parent has ended. It stays where it lives: it does not end with its parent, but
+    as its ``on_parent_death`` says; one that was never spawned goes on.
     """
 
     ref: Address
@@ -84,6 +85,7 @@ class Monitor(Directive):
     """Have the signal ``agent.down`` sent to this agent once the current run of ``ref`` ends.
 
     Its data is a `Down`. It comes once; at once, with the reason ``"noproc"``, if there is no run.
+    Monitoring ends with the run of this agent that began it; what was told by then still comes.
     """
 
     ref: Address
@@ -157,7 +159,8 @@ class ChildExit:
     tag: str
     down: Down
     comes_back: bool
-    """Whether it is to be restarted; if not, it is parked or gone."""
+    """Whether it is to be restarted; if not, it is parked or gone. If a restart is given up, that
+    is told by another `ChildExit` of the same run."""
 
 
 @final

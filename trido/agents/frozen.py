@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, final
 
 
@@ -40,18 +41,28 @@ EMPTY: Final = FrozenDict()
 
 def freeze(value: object) -> Any:
     """``value`` with every dict, list and set in it frozen; all else is the same object."""
-    kind = type(value)
-    if kind in _SCALARS or kind is FrozenDict:
-        return value
-    if isinstance(value, dict):
-        return FrozenDict({key: freeze(item) for key, item in value.items()})
-    if kind is list or kind is tuple:
-        return tuple(map(freeze, value))  # type: ignore[call-overload]
-    if kind is set:
-        return frozenset(value)  # type: ignore[call-overload]
-    if kind is bytearray:
-        return bytes(value)  # type: ignore[call-overload]
+    freezer = _FREEZERS.get(type(value))
+    if freezer is not None:
+        return freezer(value)
+    return _frozen_dict(value) if isinstance(value, dict) else value
+
+
+def _frozen_dict(value: dict[Any, Any]) -> FrozenDict:
+    return FrozenDict({key: freeze(item) for key, item in value.items()})
+
+
+def _frozen_items(value: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(map(freeze, value))
+
+
+def _itself(value: Any) -> Any:
     return value
 
 
-_SCALARS: Final = frozenset({str, int, float, bool, bytes, type(None)})
+_FREEZERS: Final[dict[type, Callable[[Any], Any]]] = {
+    FrozenDict: _itself,
+    list: _frozen_items,
+    tuple: _frozen_items,
+    set: frozenset,
+    bytearray: bytes,
+}

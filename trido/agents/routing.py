@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal, TypeAlias, final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from trido.agents.errors import NoRoute, Reject
-from trido.agents.patterns import GRAMMAR, Index, is_pattern
+from trido.agents.patterns import GRAMMAR, Index, is_exact, is_pattern
 from trido.agents.schema import Schema
 from trido.agents.signal import Signal
 from trido.agents.turn import Turn
@@ -40,6 +40,11 @@ class Route:
     on_caller_gone: OnCallerGone = "cancel"
     version: Version = FIRST
     """Of the data of such signals, as they are written."""
+    fits: Callable[[Any], bool] = field(init=False)
+    """Whether a glance shows that such data is right for the handler as it is; else `data_of`."""
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "fits", self.schema.shape.fits if self.check else _fits)
 
     def data_of(self, signal: Signal) -> Any:
         """The data for the handler. Raises `InvalidData`."""
@@ -71,15 +76,26 @@ class Route:
         return Reject(f"the guard of route {self.pattern!r} {what}")
 
 
+def _fits(_: object) -> bool:
+    return True
+
+
 @final
 class Routes:
     """The routes of one agent. Which fit a type, and in what order, is said in `patterns`."""
 
-    __slots__ = ("_by_pattern", "_index")
+    __slots__ = ("_by_pattern", "_exact", "_index", "exact")
 
     def __init__(self) -> None:
         self._index: Index[Route] = Index()
         self._by_pattern: dict[str, list[Route]] = {}
+        # The look-up itself, not a method around it: every turn begins with it.
+        self._exact = _Exact(self._index)
+        self.exact: Callable[[str], Route | None] = self._exact.__getitem__
+        """The route that any signal of a type takes, if its data and the state have no say.
+
+        None: there is no route, or a guard decides; then `choose` from `match`.
+        """
 
     def __iter__(self) -> Iterator[Route]:
         return iter([route for routes in self._by_pattern.values() for route in routes])
@@ -99,16 +115,27 @@ class Routes:
         """Add a route that passed `check`."""
         self._by_pattern.setdefault(route.pattern, []).append(route)
         self._index.add(route.pattern, route, route.priority)
+        self._exact.note(route.pattern)
 
     def match(self, type: str) -> tuple[Route, ...]:
         """The routes that signals of this type may take, in the order in which they are tried."""
         return self._index.match(type)
 
-    def exact(self, type: str) -> Route | None:
-        """The route that any signal of this type takes, if its data and the state have no say.
 
-        None: there is no route, or a guard decides; then `choose` from `match`.
-        """
+class _Exact(dict[str, Route | None]):
+    """Routes by the types that patterns spell; of any other type it asks the index."""
+
+    __slots__ = ("_index",)
+
+    def __init__(self, index: Index[Route]) -> None:
+        self._index = index
+
+    def note(self, pattern: str) -> None:
+        """There is a new route. No other pattern comes before one that spells a type."""
+        if is_exact(pattern):
+            self[pattern] = self.__missing__(pattern)
+
+    def __missing__(self, type: str) -> Route | None:
         routes = self._index.match(type)
         return routes[0] if routes and routes[0].guard is None else None
 

@@ -20,6 +20,7 @@ from trido.agents import shapes
 from trido.agents.address import Address, AgentId
 from trido.agents.errors import InvalidData
 from trido.agents.frozen import FrozenDict
+from trido.agents.glance import glance, glance_at_change, never
 from trido.agents.secrets import has_secret, is_marked, is_secret_field
 from trido.agents.shapes import Shape, expected
 from trido.errors import SpecError
@@ -63,13 +64,27 @@ class Schema:
 class Record(Shape):
     """An attrs class or a dataclass: an instance, or a mapping of its arguments."""
 
-    __slots__ = ("arguments", "checks", "cls", "exact", "name", "required", "secrets")
+    __slots__ = (
+        "arguments",
+        "checks",
+        "cls",
+        "exact",
+        "fits",
+        "follows",
+        "name",
+        "required",
+        "secrets",
+    )
 
     def __init__(self, cls: type) -> None:
         self.cls: type = cls
         self.name: str = cls.__name__
         self.exact: frozenset[type] = frozenset({cls})
-        self.checks: tuple[tuple[str, frozenset[type], Shape], ...] = ()
+        self.checks: tuple[tuple[str, Shape], ...] = ()
+        self.fits: Callable[[Any], bool] = never
+        """Whether a value is of this very class, and passes `check`."""
+        self.follows: Callable[[Any, Any], bool] = never
+        """Whether an instance passes `check` after another."""
         self.arguments: dict[str, Shape] = {}
         self.required: tuple[str, ...] = ()
         self.secrets: frozenset[str] = frozenset()
@@ -83,9 +98,9 @@ class Record(Shape):
 
         Those that are the same objects in ``before`` are taken to have.
         """
-        for name, exact, shape in self.checks:
+        for name, shape in self.checks:
             one = getattr(value, name)
-            if type(one) in exact or (before is not None and one is getattr(before, name)):
+            if before is not None and one is getattr(before, name):
                 continue
             if not shape.accepts(one):
                 raise expected(f"{path}.{name}", shape, one)
@@ -209,7 +224,9 @@ class _Compiler:
         record = self._records[cls] = Record(cls)
         declared = hints(self._of, cls, {**self._names, cls.__name__: cls})
         inner = {one.name: self.shape(declared.get(one.name, Any)) for one in fields(cls)}
-        record.checks = tuple((name, shape.exact, shape) for name, shape in inner.items())
+        record.checks = tuple(inner.items())
+        record.fits = glance(cls, record.checks)
+        record.follows = glance_at_change(record.checks)
         taken = [one for one in fields(cls) if one.init]
         record.arguments = {_alias(one): inner[one.name] for one in taken}
         record.secrets = frozenset(

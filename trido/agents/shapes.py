@@ -17,6 +17,7 @@ from attrs import field, frozen
 
 from trido.agents.errors import InvalidData
 from trido.agents.frozen import FrozenDict
+from trido.agents.glance import never
 from trido.agents.secrets import is_secret_name, redacted
 
 
@@ -29,6 +30,8 @@ class Shape(ABC):
     """How errors call it."""
     exact: frozenset[type]
     """Types whose instances it accepts without a closer look."""
+    fits: Callable[[Any], bool] = staticmethod(never)
+    """Whether a glance shows that `build` would give back a value itself; else call that."""
 
     @abstractmethod
     def accepts(self, value: object) -> bool:
@@ -68,6 +71,10 @@ class Anything(Shape):
         """Whether it is a value."""
         return True
 
+    def fits(self, value: object) -> bool:
+        """Whether it is a value."""
+        return True
+
     def build(self, value: Any, path: str) -> Any:
         """Itself."""
         return value
@@ -90,6 +97,10 @@ class Instance(Shape):
     def accepts(self, value: object) -> bool:
         """Whether it is an instance."""
         return isinstance(value, self.cls) and not (self.cls is int and isinstance(value, bool))
+
+    def fits(self, value: object) -> bool:
+        """Whether it is of this very class."""
+        return type(value) is self.cls
 
     def build(self, value: Any, path: str) -> Any:
         """Itself, if it is one."""

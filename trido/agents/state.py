@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections import abc, deque
+from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, cast, final
 
 import attrs
 
 from trido.agents.errors import InvalidData, InvalidDecision
-from trido.agents.schema import Names, Schema, fields, hints
+from trido.agents.schema import Names, Record, Schema, fields, hints
 from trido.errors import SpecError
 
 S = TypeVar("S")
@@ -35,13 +36,15 @@ class StateClass(Generic[S]):
       SpecError: the class is not one.
     """
 
-    __slots__ = ("_check", "cls", "initial")
+    __slots__ = ("_check", "cls", "follows", "initial")
 
     def __init__(self, of: str, cls: Any, names: Names) -> None:
         if not (isinstance(cls, type) and attrs.has(cls) and is_frozen(cls)):
             raise SpecError("state", cls, "a frozen attrs class", of=of)
         self.cls: type[attrs.AttrsInstance] = cls
-        self._check: Any = Schema(of, cls, names).shape
+        self._check = cast("Record", Schema(of, cls, names).shape)
+        self.follows: Callable[[Any, Any], bool] = self._check.follows
+        """Whether a state passes `check` after another, at a glance."""
         _refuse_mutable(of, cls, names, set())
         try:
             self.initial: S = cast("S", cls())

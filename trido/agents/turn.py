@@ -83,7 +83,7 @@ class Turn:
 
     @property
     def why(self) -> Why:
-        """What the turn is there for: ``"call"``, ``"cast"``, ``"timer"``, ``"restart"`` and so on."""
+        """What the turn is there for, such as ``"call"``, ``"timer"`` or ``"restart"``."""
         return _said("why", self._why)
 
     @property

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from trido.cli.demo import demo as run_demo
+from trido.cli.journal import app as journal
 from trido.cli.session import Options
 from trido.cli.source import BUNDLED
 from trido.supervision.policy import Strategy
@@ -22,6 +23,7 @@ app: Final[App] = App(
     result_action="return_value",
     exit_on_error=False,
 )
+app.command(journal)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

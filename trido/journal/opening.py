@@ -167,14 +167,19 @@ def _expected() -> list[tuple[str, str]]:
 
 def check_soundness(file: str, connection: sqlite3.Connection, *, whole: bool) -> None:
     """Raise `Corrupt` unless pages, rows and indexes agree: of all tables, or of agents only."""
-    page = connection.execute("PRAGMA page_size").fetchone()[0]
-    if size(file) == Path(file).stat().st_size and size(file) % page:
-        # With a log, it may be that the log was being moved into it.
+    if is_cut_off(file, connection):
         raise Corrupt(file, "it is cut off", RESTORE)
     check = "PRAGMA integrity_check(1)" if whole else "PRAGMA integrity_check(agents)"
     found = connection.execute(check).fetchone()[0]
     if found != "ok":
         raise Corrupt(file, f"it is damaged ({found})", RESTORE)
+
+
+def is_cut_off(file: str, connection: sqlite3.Connection) -> bool:
+    """Whether its last page is not whole."""
+    page = connection.execute("PRAGMA page_size").fetchone()[0]
+    # With a log, it may be that the log was being moved into it.
+    return bool(size(file) == Path(file).stat().st_size and size(file) % page)
 
 
 def size(file: str) -> int:

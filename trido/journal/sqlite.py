@@ -1,4 +1,7 @@
-"""A journal in a file of its own, by SQLite."""
+"""A journal in a file of its own, by SQLite.
+
+What needs ``sqlite3`` is imported when a file is opened: whoever keeps nothing does not pay for it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,8 @@ from typing import Any, Final, TypeVar, final
 import trio
 
 from trido.errors import SpecError
-from trido.journal import upkeep
+from trido.journal.inspection import Inspection, Progress
 from trido.journal.session import InOneThread, Session, open_session
-from trido.journal.store import SqliteStore
-from trido.journal.upkeep import Inspection, Progress
 
 A = TypeVar("A")
 
@@ -68,6 +69,8 @@ class SqliteJournal:
           TooNew: its format is newer than this version of trido.
           Unavailable: it cannot be opened: the reason says why.
         """
+        from trido.journal.store import SqliteStore  # noqa: PLC0415  # needs sqlite3
+
         make = partial(SqliteStore, self.path, verify=self._verify)
         return open_session(make, InOneThread(), InOneThread())
 
@@ -82,16 +85,20 @@ class SqliteJournal:
         Raises:
           JournalError: it cannot be looked at; as `open`.
         """
+        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+
         return await self._work(upkeep.check, progress)
 
     async def inspect(self) -> Inspection:
         """Count what is in it. Works beside an open session.
 
-        Checkpoints: always.
+        Checkpoints: always, and stops soon if cancelled.
 
         Raises:
           JournalError: it cannot be looked at; as `open`.
         """
+        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+
         return await self._work(upkeep.inspect, None)
 
     async def backup(self, to: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
@@ -105,6 +112,8 @@ class SqliteJournal:
         Raises:
           JournalError: something is at ``to`` already, or it could not be copied.
         """
+        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+
         await self._work(partial(upkeep.backup, to=os.fspath(to)), progress)
 
     async def compact(self, *, progress: Progress | None = None) -> tuple[int, int]:
@@ -112,12 +121,15 @@ class SqliteJournal:
 
         Returns its size in bytes, before and after. ``progress(done, of)`` is told of the steps.
 
-        Checkpoints: always. A step that has begun is carried through.
+        Checkpoints: always, and stops soon if cancelled; then it holds what is to be kept all the
+        same, and may be as large as before.
 
         Raises:
           Locked: a session has it.
           JournalError: it cannot be opened; as `open`.
         """
+        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+
         return await self._work(partial(upkeep.compact, verify=self._verify), progress)
 
     async def _work(self, fn: Callable[[str, Progress], A], progress: Progress | None) -> A:

@@ -2,22 +2,21 @@
 """What an operator does with a journal's file: check, inspect, back up, compact.
 
 All but compacting works beside a session that writes, on the state of the moment it began. None of
-it knows Trio; each tells ``progress(done, of)`` how far it is, and stops if that raises.
+it knows Trio; each tells ``progress(done, of)`` how far it is, and stops if that raises. It is told
+again and again during a long statement of SQL, so that stopping never has to wait for one.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from math import inf
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias, final
-
-from attrs import frozen
+from typing import Any, Final
 
 from trido.journal import layout, opening
 from trido.journal.errors import Corrupt, JournalError, Unavailable
+from trido.journal.inspection import Inspection, Progress
 from trido.journal.reading import (
     AGENT,
     INBOX,
@@ -28,8 +27,6 @@ from trido.journal.reading import (
 )
 from trido.journal.rows import AgentKey
 from trido.journal.sweep import Sweep
-
-Progress: TypeAlias = Callable[[int, int], object]
 
 SEALED: Final[dict[str, tuple[str, Callable[..., int]]]] = {
     "agents": (AGENT, layout.seal_agent),
@@ -42,23 +39,38 @@ SEALED: Final[dict[str, tuple[str, Callable[..., int]]]] = {
 STEP: Final = 1_000
 """Rows, or pages, between two tellings."""
 
+OPERATIONS: Final = 1_000_000
+"""Steps of SQLite's machine between two tellings in one statement: hundredths of a second."""
 
-@final
-@frozen(kw_only=True)
-class Inspection:
-    """What a journal's file holds."""
 
-    file: str
-    format: int
-    bytes: int
-    """With the log."""
-    agents: int
-    turns: int
-    inputs: int
-    """How many consumed inputs are known again."""
-    directives: dict[str, int]
-    """How many have each status."""
-    timers: int
+@contextmanager
+def _told(
+    connection: sqlite3.Connection, progress: Progress, far: tuple[int, int] = (0, 1)
+) -> Generator[Progress]:
+    """Tell ``progress`` during long statements, too; one ends at once if that raises."""
+    raised: list[BaseException] = []
+
+    def tell(done: int, of: int) -> None:
+        nonlocal far
+        far = done, of
+        progress(done, of)
+
+    def tell_again() -> bool:
+        try:
+            progress(*far)
+        except BaseException as error:  # noqa: ASYNC103  # raised below: SQLite would forget it
+            raised.append(error)
+        return bool(raised)
+
+    connection.set_progress_handler(tell_again, OPERATIONS)
+    try:
+        yield tell
+    except sqlite3.Error:
+        if raised:
+            raise raised[0] from None
+        raise
+    finally:
+        connection.set_progress_handler(None, OPERATIONS)
 
 
 @contextmanager
@@ -78,7 +90,7 @@ def _reading(file: str) -> Generator[sqlite3.Connection]:
 
 def inspect(file: str, progress: Progress) -> Inspection:
     """Count what is in it."""
-    with _reading(file) as connection:
+    with _reading(file) as connection, _told(connection, progress):
         counts = _counts(connection)
         by_status = "SELECT status, count(*) FROM outbox GROUP BY status ORDER BY status"
         return Inspection(
@@ -95,10 +107,12 @@ def inspect(file: str, progress: Progress) -> Inspection:
 
 def check(file: str, progress: Progress) -> tuple[str, ...]:
     """Look at all of it. Returns what is damaged, in words; nothing if it is sound."""
-    with _reading(file) as connection:
+    with _reading(file) as connection, _told(connection, progress) as tell:
         found = connection.execute("PRAGMA integrity_check(100)").fetchall()
         damage = [said for (said,) in found if said != "ok"]
-        return (*damage, *_damaged_rows(connection, progress), *_damaged_agents(file, connection))
+        if opening.is_cut_off(file, connection):
+            damage.append("it is cut off")
+        return (*damage, *_damaged_rows(connection, tell), *_damaged_agents(file, connection))
 
 
 def _counts(connection: sqlite3.Connection) -> dict[str, int]:
@@ -140,24 +154,32 @@ def backup(file: str, progress: Progress, *, to: str) -> None:
         try:
             with _reading(file) as connection:
                 connection.execute("SELECT count(*) FROM agents").fetchone()  # from now on
-                _copy(connection, new, progress)
-            opening.reader(str(new), whole_up_to=inf).close()
+                _copy(connection, new, to, progress)
+            _verify(str(new), file, progress)
             opening.put_in_place(new, Path(to))
         finally:
             for rest in (new, Path(f"{new}-wal"), Path(f"{new}-shm")):
                 rest.unlink(missing_ok=True)
 
 
-def _copy(connection: sqlite3.Connection, to: Path, progress: Progress) -> None:
-    target = opening.connect(str(to), "rwc")
+def _verify(copy: str, file: str, progress: Progress) -> None:
+    """Look whether a copy is sound. If not, ``file`` is not, and that is what is told."""
+    try:
+        with opening.faults_of(copy), closing(opening.connect(copy, "ro")) as connection:
+            opening.check_format(copy, connection)
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            with _told(connection, progress, (pages, pages)):
+                opening.check_soundness(copy, connection, whole=True)
+    except Corrupt as error:
+        raise Corrupt(file, error.reason, error.remedy) from error
 
+
+def _copy(connection: sqlite3.Connection, new: Path, to: str, progress: Progress) -> None:
     def tell(_: int, remaining: int, of: int) -> None:
         progress(of - remaining, of)
 
-    try:
+    with opening.faults_of(to), closing(opening.connect(str(new), "rwc")) as target:
         connection.backup(target, pages=STEP, progress=tell)
-    finally:
-        target.close()
 
 
 def compact(file: str, progress: Progress, *, verify: float) -> tuple[int, int]:
@@ -179,15 +201,12 @@ def compact(file: str, progress: Progress, *, verify: float) -> tuple[int, int]:
 
 
 def _vacuum(file: str, progress: Progress) -> None:
-    connection = opening.writer(file)
-    try:
+    with closing(opening.writer(file)) as connection, _told(connection, progress) as tell:
         connection.execute("BEGIN IMMEDIATE")
         Sweep(connection).all()
         connection.execute("COMMIT")
-        progress(1, 3)
+        tell(1, 3)
         connection.execute("VACUUM")
-        progress(2, 3)
+        tell(2, 3)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        progress(3, 3)
-    finally:
-        connection.close()
+        tell(3, 3)

@@ -55,20 +55,23 @@ class Origin:
     def cause(self, place: Place) -> Signal:
         """The signal whose turn it was: one id for all who look."""
         if not self._is_stamped:
-            self._is_stamped = True
             now = place.env.now()
             self._cause = stamped(self._cause, id=new_id(), source=place.id, time=now)
+            self._is_stamped = True
         return self._cause
 
 
 def carry_out(place: Place, directive: Directive, origin: Origin) -> None:
-    """Begin to carry out a directive of a committed turn."""
+    """Begin to carry out a directive of a committed turn. If that fails, its policy is asked."""
     how = _HOW.get(type(directive))
-    if how is not None:
-        how(place, directive, origin)
-    else:
-        executor = place.env.executors[type(directive)]
-        send_out(place, executor, directive, directive, origin.cause(place))
+    try:
+        if how is not None:
+            how(place, directive, origin)
+        else:
+            executor = place.env.executors[type(directive)]
+            send_out(place, executor, directive, directive, origin.cause(place))
+    except Exception as error:  # somebody's clock, say
+        place.directive_failed(directive, error)
 
 
 # Signals ------------------------------------------------------------------------------------------
@@ -83,7 +86,9 @@ class Emitted(Envelope):
     why: ClassVar[Why] = "emit"
 
     def __init__(self, signal: Signal, sender: Place, receiver: Place) -> None:
-        super().__init__(signal)
+        # As in `Envelope`: there is one of these for each emitted signal.
+        self.signal: Signal = signal
+        self.deaths: int = 0
         self._sender = sender
         self._receiver = receiver
         self._waits = False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
 import trio
 from attrs import field, frozen
+from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Signal
 from trido.agents.directive import Directive
@@ -104,6 +105,7 @@ class DeadLetters:
             if letter.id == id:
                 del self._kept[key]
 
+    @enable_ki_protection
     async def resend(self, letter: DeadLetter) -> None:
         """Send a signal again, or carry out a directive again. It is a dead letter no more.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Final, Protocol, final
 
@@ -71,11 +72,14 @@ class Dispatcher:
         "_sleeper",
         "_tidy_at",
         "_users",
+        "now",
     )
 
     def __init__(self, nursery: trio.Nursery, name: str) -> None:
         self._nursery = nursery
         self._name = name
+        self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
+        """What time it is. As `trio.current_time`, which looks for the clock each time."""
         self._ready: deque[Serving] = deque()
         self._heap: list[tuple[float, int, Alarm]] = []
         self._number = 0
@@ -115,7 +119,8 @@ class Dispatcher:
     def ready(self, who: Serving) -> None:
         """Serve ``who``, once those before it have been."""
         self._ready.append(who)
-        self._wake_up()
+        if self._sleeper is not None or not self._runs:
+            self._wake_up()
 
     def at(self, due: float, who: Ringing) -> Alarm:
         """Tell ``who`` once it is ``due``, by Trio's clock."""
@@ -133,7 +138,9 @@ class Dispatcher:
             self._wake()
         else:
             self._runs = True
-            self._nursery.start_soon(self._run, name=self._name)
+            # Not in the context of whoever sends the first signal.
+            context = self._nursery.parent_task.context.copy()
+            context.run(lambda: self._nursery.start_soon(self._run, name=self._name))
 
     def _wake(self) -> None:
         if self._sleeper is not None:
@@ -156,8 +163,8 @@ class Dispatcher:
             self._runs = False
 
     def _serve(self) -> None:
-        ready = self._ready
-        until = trio.current_time() + SLICE
+        ready, now = self._ready, self.now
+        until = now() + SLICE
         for _ in range(TURNS):
             if not ready:
                 return
@@ -165,7 +172,7 @@ class Dispatcher:
             if who.serve(until):
                 ready.append(who)
                 return
-            if trio.current_time() >= until:
+            if now() >= until:
                 return
 
     def _next(self) -> float:
@@ -181,7 +188,7 @@ class Dispatcher:
         self._tidy_at = max(_FEW, 2 * len(self._heap))
 
     def _ring_all(self) -> None:
-        now = trio.current_time()
+        now = self.now()
         for _ in range(TURNS):
             if self._next() > now:
                 return

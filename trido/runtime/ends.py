@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast, final
+from contextlib import suppress
+from typing import Final
 
 import trio
-from attrs import frozen
 
 from trido.agents.secrets import redacted
 from trido.supervision import Escalate, Ignore, LeakedCancelled, Shutdown
@@ -50,28 +50,18 @@ def without_cancelled(error: BaseException) -> BaseException | None:
     return error
 
 
-@final
-@frozen(eq=False)
-class CrashNote:
-    """What a crash report says besides; put into words only if somebody reads it."""
+def note_crash(
+    error: BaseException, id: str, type: str | None, revision: int, state: object
+) -> None:
+    """Have whoever prints the traceback of ``error`` print the last committed state below it."""
+    notes = getattr(error, "__notes__", ())
+    begin = f"agent {id!r} crashed"
+    on = "" if type is None else f" on {type!r}"
+    said = redacted(state, length=_LENGTH)
+    note = f"{begin}{on}; its last committed state, of revision {revision}: {said}"
+    with suppress(Exception):  # of a class whose instances do not change it stays untold
+        # An error that is raised again and again is told of once.
+        error.__notes__ = [*(one for one in notes if not str(one).startswith(begin)), note]
 
-    id: str
-    revision: int
-    type: str | None
-    state: object
 
-    def add_to(self, error: BaseException) -> None:
-        """Have whoever prints the traceback of ``error`` print this below it."""
-        notes: list[object] = [*getattr(error, "__notes__", ())]
-        others = [note for note in notes if not self._is_of_same(note)]
-        error.__notes__ = cast("list[str]", [*others, self])
-
-    def _is_of_same(self, note: object) -> bool:
-        return isinstance(note, CrashNote) and note.id == self.id
-
-    def __str__(self) -> str:
-        on = "" if self.type is None else f" on {self.type!r}"
-        return (
-            f"agent {self.id!r} crashed{on}; its last committed state, of revision"
-            f" {self.revision}: {redacted(self.state)}"
-        )
+_LENGTH: Final = 500

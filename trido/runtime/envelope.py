@@ -56,7 +56,9 @@ class Cast(Envelope):
     __slots__ = ("waiting",)
 
     def __init__(self, signal: Signal) -> None:
-        super().__init__(signal)
+        # As in `Envelope`: there is one of these for each cast.
+        self.signal: Signal = signal
+        self.deaths: int = 0
         self.waiting: Task | None = None
 
     def accepted(self) -> None:
@@ -80,7 +82,9 @@ class Call(Envelope):
     why: ClassVar[Why] = "call"
 
     def __init__(self, signal: Signal) -> None:
-        super().__init__(signal)
+        # As in `Envelope`: there is one of these for each call.
+        self.signal: Signal = signal
+        self.deaths: int = 0
         self.request: str | None = None
         self.task: Task | None = None
         """Who waits, once it does."""

@@ -68,6 +68,8 @@ class Member:
     """How to start it again; None for one that lives elsewhere."""
     place: AgentPlace[Any] | None = None
     """Where it is, if it is an agent."""
+    begun_by: SpawnAgent | None = None
+    """The directive that is starting it: that sees to it, in the next run if need be."""
     standing: Standing | None = None
     """The directive that spawned it: in the journal for as long as there is the child."""
 
@@ -106,7 +108,8 @@ class Family:
         for child in self._place.settings.children:
             member = self._declared(child)
             self._members.setdefault(member.tag, member)
-        specs = [member.spec for member in self._members.values() if member.spec is not None]
+        members = [one for one in self._members.values() if one.begun_by is None]
+        specs = [member.spec for member in members if member.spec is not None]
         if specs:
             await self._supervise(host, specs).settled.wait()
 
@@ -164,7 +167,7 @@ class Family:
         """Spawn, stop or adopt a child; False if the run ends first. Raises what goes wrong."""
         if isinstance(directive, SpawnAgent):
             started = await self._spawn(directive)
-            self._members[directive.tag].standing = standing
+            self._stands_by(directive.tag, standing)
             return started
         if isinstance(directive, StopChild):
             return await self._stop(directive.tag)
@@ -172,19 +175,35 @@ class Family:
         return True
 
     async def _spawn(self, directive: SpawnAgent) -> bool:
-        tag = directive.tag
-        if tag in self._members:
-            raise AlreadyRegistered(tag)
         spec = self._spec_of(directive)
-        member = self._members[tag] = Member(tag, None if directive.detached else spec)
+        member = self._begun(directive)
+        member.spec = None if directive.detached else spec
         try:
             if directive.detached:
                 await self._place.runtime_for("detached=True").start_spec(spec)
-                return True
-            return await self._start_here(spec)
+            elif not await self._start_here(spec):
+                return False
         except BaseException:
             self._forget(member)
             raise
+        member.begun_by = None
+        return True
+
+    def _begun(self, directive: SpawnAgent) -> Member:
+        """The child that this directive starts; the last run may have begun to."""
+        tag = directive.tag
+        member = self._members.setdefault(tag, Member(tag, begun_by=directive))
+        if member.begun_by is not directive:
+            raise AlreadyRegistered(tag)
+        return member
+
+    def _stands_by(self, tag: str, standing: Standing | None) -> None:
+        """The directive of a child is in the journal for as long as there is the child."""
+        member = self._members.get(tag)
+        if member is not None:
+            member.standing = standing
+        elif standing is not None:
+            standing.done()
 
     async def _start_here(self, spec: AgentSpec[Any]) -> bool:
         place = self._place

@@ -2,7 +2,8 @@
 
 A mailbox belongs to the agent's place and outlives its runs. It is bounded; who finds it full and
 is to wait does so in a queue of its own, first come, first served. It decides nothing: what a full
-mailbox means is said by the place. An empty one holds no queue, since most agents are idle.
+mailbox means is said by the place. The oldest signal is kept apart from the queue: most agents have
+none or one, and need no queue at all.
 """
 
 from __future__ import annotations
@@ -17,25 +18,29 @@ from trido.runtime.envelope import Envelope
 class Mailbox:
     """The signals that wait for one agent."""
 
-    __slots__ = ("_capacity", "_queue", "_waiting")
+    __slots__ = ("_capacity", "_oldest", "_queue", "_waiting")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
+        self._oldest: Envelope | None = None
         self._queue: deque[Envelope] | None = None
+        """Those that came after it; None if there are none."""
         self._waiting: dict[Envelope, None] | None = None
 
     def __len__(self) -> int:
-        return 0 if self._queue is None else len(self._queue)
+        if self._queue is not None:
+            return 1 + len(self._queue)
+        return 0 if self._oldest is None else 1
 
     def __bool__(self) -> bool:
-        return self._queue is not None
+        return self._oldest is not None
 
     @property
     def first(self) -> Envelope:
         """The oldest of those that are in."""
-        if self._queue is None:
+        if self._oldest is None:
             raise LookupError("the mailbox is empty")
-        return self._queue[0]
+        return self._oldest
 
     @property
     def waiting(self) -> int:
@@ -51,18 +56,17 @@ class Mailbox:
 
     def displace(self, envelope: Envelope) -> Envelope:
         """Take one in, in the place of the oldest, and hand that out. Those that wait still do."""
-        queue = self._queue
-        if queue is None:
-            raise LookupError("the mailbox is empty")
-        queue.append(envelope)
-        return queue.popleft()
+        oldest = self._take()
+        self._append(envelope)
+        return oldest
 
     def put_back(self, envelope: Envelope) -> None:
         """Take one in again, as the oldest, whether there is room or not."""
-        if self._queue is None:
-            self._queue = deque((envelope,))
-        else:
-            self._queue.appendleft(envelope)
+        if self._oldest is not None:
+            if self._queue is None:
+                self._queue = deque()
+            self._queue.appendleft(self._oldest)
+        self._oldest = envelope
 
     def wait(self, envelope: Envelope) -> None:
         """Take one in as soon as there is room."""
@@ -72,14 +76,21 @@ class Mailbox:
 
     def take(self) -> Envelope:
         """Hand out the oldest of those that are in; who waited for room longest gets its."""
-        queue = self._queue
-        if queue is None:
-            raise LookupError("the mailbox is empty")
-        envelope = queue.popleft()
-        if not queue:
-            self._queue = None
+        envelope = self._take()
         if self._waiting is not None:
             self._refill()
+        return envelope
+
+    def _take(self) -> Envelope:
+        envelope, queue = self._oldest, self._queue
+        if envelope is None:
+            raise LookupError("the mailbox is empty")
+        if queue is None:
+            self._oldest = None
+            return envelope
+        self._oldest = queue.popleft()
+        if not queue:
+            self._queue = None
         return envelope
 
     def withdraw(self, envelope: Envelope) -> bool:
@@ -87,29 +98,37 @@ class Mailbox:
         if self._waiting is not None and envelope in self._waiting:
             self._stop_waiting(envelope)
             return True
-        queue = self._queue
-        if queue is None or envelope not in queue:
+        if self._oldest is envelope:
+            self.take()
+            return True
+        if self._queue is None or envelope not in self._queue:
             return False
-        queue.remove(envelope)
-        self._queue = queue or None
+        self._queue.remove(envelope)
+        self._queue = self._queue or None
         self._refill()
         return True
 
     def clear(self) -> list[Envelope]:
         """Hand out all that are in; those that wait for room get theirs."""
-        cleared = list(self._queue or ())
-        self._queue = None
+        cleared = self._clear()
         self._refill()
         return cleared
 
     def close(self) -> list[Envelope]:
         """Hand out all that are in, and all that wait for room."""
-        cleared = [*(self._queue or ()), *(self._waiting or ())]
-        self._queue = self._waiting = None
+        cleared = [*self._clear(), *(self._waiting or ())]
+        self._waiting = None
+        return cleared
+
+    def _clear(self) -> list[Envelope]:
+        cleared = [] if self._oldest is None else [self._oldest, *(self._queue or ())]
+        self._oldest = self._queue = None
         return cleared
 
     def _append(self, envelope: Envelope) -> None:
-        if self._queue is None:
+        if self._oldest is None:
+            self._oldest = envelope
+        elif self._queue is None:
             self._queue = deque((envelope,))
         else:
             self._queue.append(envelope)

@@ -50,6 +50,7 @@ class MonitorHandle:
 
     __slots__ = ("_down", "_is_over", "_place", "_sleeper")
 
+    @enable_ki_protection
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
         self._down: Down | None = None
@@ -67,6 +68,7 @@ class MonitorHandle:
         self._down = down
         self._wake(Value(down))
 
+    @enable_ki_protection
     def demonitor(self, *, flush: bool = False) -> None:
         """Be told no more; with ``flush``, forget what was told already. Whoever waits is told."""
         self._place.monitors.discard(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from datetime import datetime
 from typing import Any, Final, final
 
 from attrs import Factory, define
@@ -28,6 +29,8 @@ class Plan:
 
     timing: list[tuple[int, Schedule | Cron | Cancel]] = Factory(list)
     """Takes effect with the commit."""
+    now: datetime | None = None
+    """What time it is, if there is any of that: a clock that fails does so before the commit."""
     reply: Reply | None = None
     """The answer to this turn's call, if it is not the state."""
     defers: bool = False

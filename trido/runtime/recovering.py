@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+
 @final
 @frozen(eq=False)
 class Recovered(Generic[S]):

@@ -62,7 +62,10 @@ class AgentStatus:
 
 @final
 class AgentRef(Address, Generic[S_co]):
-    """The address of an agent. It stays valid through restarts, and ends with the agent's place.
+    """The address of an agent. It stays valid through restarts, those of a parent included.
+
+    Under a plain supervisor it ends with the agent's place. In a runtime it names whoever has the
+    id: once the agent has ended, it is of use again when there is another of that id.
 
     Made by the runtime only: the `Child.value` of an agent's child is its ref.
     """

@@ -258,16 +258,21 @@ class Runtime:
     def close_intake(self) -> None:
         """Take nothing more from outside: calls raise `IntakeClosed`, casts are dead letters.
 
-        Agents go on sending to each other, and timers go on. See `drain`.
+        What lives in agents goes on sending: turns, `Run` actions, lifespans, executors; and timers
+        go on. See `drain`.
         """
         self.env.intake_open = False
 
     async def drain(self) -> None:
         """Wait until, at one moment, every mailbox and outbox is empty and no `Run` is in flight.
 
-        With the intake open new signals may keep that from ever happening: see `close_intake`.
+        With the intake open new signals may keep that from ever happening: see `close_intake`. What
+        waits in a parked agent is not waited for, nor are timers that are not due.
 
         Checkpoints: always.
+
+        Raises:
+          DeadlockError: the caller holds an open turn of one of the agents.
         """
         await drained(self.env)
 

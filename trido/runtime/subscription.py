@@ -81,6 +81,7 @@ class Subscription:
     def __repr__(self) -> str:
         return f"<trido.Subscription {', '.join(map(repr, self.patterns))}>"
 
+    @enable_ki_protection
     def __enter__(self) -> Subscription:
         if self._entered:
             raise RuntimeError(f"{self!r} is entered once: for another stream, subscribe again")
@@ -110,6 +111,7 @@ class Subscription:
         self._refill()
         return signal
 
+    @enable_ki_protection
     def close(self) -> None:
         """Take nothing more. Publishers that wait for room go on without it."""
         self._closed = True

@@ -55,19 +55,12 @@ class Timers:
             self._are_set = True
 
     def apply(
-        self,
-        directives: Iterable[tuple[int, Any]],
-        revision: int,
-        *,
-        instant: bool,
-        now: datetime | None = None,
+        self, directives: Iterable[tuple[int, Any]], now: datetime, revision: int, *, instant: bool
     ) -> None:
         """Do what the directives about time of one turn say.
 
-        ``instant`` says whether a timer without a delay brought the turn about; ``now`` is when the
-        turn was, if it says so.
+        ``instant`` says whether a timer without a delay brought the turn about.
         """
-        now = now or self._place.env.now()
         for index, directive in directives:
             if isinstance(directive, Cancel):
                 self.cancel(directive.key)

@@ -7,7 +7,6 @@ it is an answer, or ends the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from outcome import Error, Outcome
@@ -40,19 +39,35 @@ STOP: Final = Signal("agent.stop")
 def serve(run: AgentRun[Any], envelope: Envelope) -> None:
     """Serve a signal. If its handler awaits, the turn is open when this returns."""
     place = run.place
+    agent, signal = place.agent, envelope.signal
     envelope.begun()
     try:
-        route, data = place.agent.route(place.state, envelope.signal)
+        # Spelt out, because it is nearly always so: the type says which route, and the data fits.
+        route, data = agent.routes.exact(signal.type), signal.data
+        if route is None or not route.fits(data):
+            route, data = agent.route(place.state, signal)
+    except (NoRoute, InvalidData, Reject) as error:
+        place.fail(envelope, error)
+        return
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, envelope)
+        return
+    try:
         if route.is_async:
             _begin(run, route, data, envelope)
             return
         state, directives = _decide(run, route, data, envelope)
-    except (NoRoute, InvalidData, Reject) as error:
+    except Reject as error:
         place.fail(envelope, error)
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
     else:
-        _plan_and_commit(run, envelope, state, directives)
+        if directives:
+            _plan_and_commit(run, envelope, state, directives)
+        elif place.durable is None:
+            _commit(run, envelope, state, None)
+        else:
+            _write(run, place.durable, envelope, state, None)
 
 
 def serve_hook(run: AgentRun[S], hook: Hook | None, signal: Signal) -> EffectfulTurn[S] | None:
@@ -84,16 +99,17 @@ def _decide(
     if watchdog is not None:
         watchdog.enter(place.id, envelope.signal.type)
     try:
-        return _unprotected(place.agent.decide, route, place.state, data, turn)
+        decision = _ask(route, place.state, data, turn)
     finally:
         place.in_turn = False
         if watchdog is not None:
             watchdog.leave()
+    return place.agent.checked(route, place.state, decision)
 
 
 @disable_ki_protection
-def _unprotected(decide: Callable[..., T], *args: Any) -> T:
-    return decide(*args)
+def _ask(route: Route | Hook, state: object, data: object, turn: Turn) -> object:
+    return route.call(state, data, turn)
 
 
 def turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
@@ -221,6 +237,8 @@ def _plan(place: AgentPlace[Any], directives: tuple[Directive, ...]) -> Plan:
     plan = plan_of(directives, place.env.executors, place.env.dispatch)
     if plan.errands and not place.has_room(len(plan.errands)):
         raise Overloaded(place.id)
+    if plan.timing:
+        plan.now = place.env.now()
     return plan
 
 
@@ -242,8 +260,8 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     place = run.place
     revision = place.revision
     place.commit(state)
-    if plan.timing:
-        place.timers.apply(plan.timing, revision, instant=envelope.is_instant)
+    if plan.now is not None:
+        place.timers.apply(plan.timing, plan.now, revision, instant=envelope.is_instant)
     answer(place, envelope, plan, state)
     origin = Origin(envelope.signal)
     for directive in plan.errands:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, final
 
 import trio
-from outcome import Error, Value
+from outcome import Error, Outcome, Value
 from trio.lowlevel import (
     Abort,
     RaiseCancelT,
@@ -45,16 +45,19 @@ class Waiting(Generic[S]):
     def tell(self, state: S) -> None:
         """This is the state now."""
         for task, predicate in list(self._waiting.items()):
-            try:
-                found = holds(predicate, state)
-            # An error in it is whoever's it is.
-            except BaseException as error:  # noqa: ASYNC103
-                del self._waiting[task]
-                trio.lowlevel.reschedule(task, Error(error))
-            else:
-                if found:
-                    del self._waiting[task]
-                    trio.lowlevel.reschedule(task, Value(state))
+            if task in self._waiting:  # else the predicate of another has cancelled it
+                self._ask(task, predicate, state)
+
+    def _ask(self, task: Task, predicate: Callable[[S], object], state: S) -> None:
+        outcome: Outcome[S] | None
+        try:
+            outcome = Value(state) if holds(predicate, state) else None
+        # An error in it is whoever's it is.
+        except BaseException as error:  # noqa: ASYNC103
+            outcome = Error(error)
+        # It may have cancelled the task that waits.
+        if outcome is not None and self._waiting.pop(task, None) is not None:
+            trio.lowlevel.reschedule(task, outcome)
 
     def fail(self, id: str) -> None:
         """There will be no other state."""

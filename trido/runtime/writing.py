@@ -124,9 +124,7 @@ class Writer(Generic[S]):
         if isinstance(envelope, Fired):
             changed.update(place.timers.after(envelope))
         if plan is not None and plan.timing:
-            place.timers.apply(
-                plan.timing, place.revision, instant=envelope.is_instant, now=turn.now
-            )
+            place.timers.apply(plan.timing, turn.now, place.revision, instant=envelope.is_instant)
             changed.update(self._applied(plan, place.revision))
         if isinstance(envelope, Own) and place.revision == 0:
             changed.update((one.row, one) for one in place.timers.kept())
