@@ -136,7 +136,6 @@ class Durable(Generic[S]):
         else:
             await self._take_over(recovery)
         self.place.timers.begin(self._schedules())
-        self.is_claiming = False
         self._settle_down()
 
     @property
@@ -169,6 +168,7 @@ class Durable(Generic[S]):
             self._remember(key, kept.reply)
         self._restore_timers(recovery)
         self._recovered = recovered
+        self.is_claiming = False
 
     def _restore_timers(self, recovery: Recovery) -> None:
         self._writer.begin(row.key for row in recovery.timers)
@@ -212,7 +212,6 @@ class Durable(Generic[S]):
                     "run it in one place at a time",
                 )
             self._sort_out(recovery)
-            self.is_claiming = False
             self._settle_down()
 
     def winds_up(self) -> None:
@@ -231,11 +230,13 @@ class Durable(Generic[S]):
             self._take_effect(one)
         if undone:
             self._undo(undone, recovery)
+        self.is_claiming = False
         self.ledger.sort_out(recovery)
         self._look_at_strangers(recovery)
+        self._ahead.extend(unsent)
         for one in unsent:
-            self._ahead.append(one)
-            self._send(one)
+            if not self.is_claiming:
+                self._send(one)
 
     def _look_at_strangers(self, recovery: Recovery) -> None:
         """Directives that the journal has, and nobody here is about to carry out."""
@@ -475,6 +476,11 @@ class Durable(Generic[S]):
     def is_quiet(self) -> bool:
         """Whether all that was decided is durable, or known not to be."""
         return not self.is_claiming and not self._ahead
+
+    @property
+    def errands(self) -> int:
+        """How many directives are decided and not durable."""
+        return sum(len(one.plan.errands) for one in self._ahead if one.plan is not None)
 
     @property
     def is_busy(self) -> bool:

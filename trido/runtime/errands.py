@@ -38,6 +38,8 @@ class Errands(Receiving[S]):
     def has_room(self, more: int) -> bool:
         """Whether a turn with so many errands may be committed."""
         waiting = 0 if self._runs is None else len(self._runs)
+        if self.durable is not None:
+            waiting += self.durable.errands
         return self.outbox.has_room(more, waiting)
 
     def when_done(self, tell: Callable[[], None]) -> None:

@@ -179,6 +179,8 @@ class Family:
         member = self._begun(directive)
         member.spec = None if directive.detached else spec
         try:
+            if spec.runtime is not None and spec.settings.durability != "none":
+                await spec.runtime.yields(spec.id)
             if directive.detached:
                 await self._place.runtime_for("detached=True").start_spec(spec)
             elif not await self._start_here(spec):

@@ -83,6 +83,7 @@ class Parts(Generic[S]):
         "settings",
         "spec",
         "state",
+        "yields",
     )
 
     def __init__(self, spec: AgentSpec[S]) -> None:
@@ -100,6 +101,8 @@ class Parts(Generic[S]):
         """A handler is deciding, on the spot."""
         self.comes_back: bool = False
         """It is being stopped only to be started again."""
+        self.yields: bool = False
+        """It was woken, and ends because its parent starts it."""
         self.mailbox: Mailbox = Mailbox(spec.settings.mailbox)
         self.dead_lettered: int = 0
         self.ref: AgentRef[S] = AgentRef(self._whole)

@@ -206,6 +206,8 @@ class AgentPlace(Errands[S]):
         If its supervisor ends, it is not by a decision about this agent; but a child that lives
         with its parent ends for good with it.
         """
+        if self.yields:
+            return False
         if self._child is not None and self._child.supervisor.is_stopping:
             lives_with = self.kin is not None and self.kin.on_parent_death is None
             return lives_with and self.kin is not None and self.kin.parent.ends_for_good

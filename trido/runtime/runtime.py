@@ -127,6 +127,11 @@ class Runtime:
             given["durability"] = "sync"
         await self.start_spec(agent.spec(id=id, runtime=self, **given))
 
+    async def yields(self, id: str) -> None:
+        """Stop an agent that was woken, for its parent starts it."""
+        if self._waker is not None:
+            await self._waker.yields(id)
+
     async def start_spec(self, spec: AgentSpec[Any]) -> AgentRef[Any]:
         """As `start_agent`, of what is a spec already."""
         child = await self._root.start_place(spec.id, spec)

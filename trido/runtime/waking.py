@@ -80,6 +80,17 @@ class Waker:
             return True
         return False
 
+    async def yields(self, id: str) -> None:
+        """Stop this one if it was woken: it is its parent's, who is about to start it."""
+        starting = self._starting.get(id)
+        if starting is not None:
+            await starting.wait()
+        place = self._runtime.env.places.get(id)
+        if id in self._woken and place is not None:
+            self._woken.discard(id)
+            place.yields = True
+            await place.stop()
+
     # The task ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -172,6 +183,8 @@ class Waker:
         except (ChildAlreadyStarted, ChildAlreadyPresent, SupervisorStopped):
             pass  # somebody else was first, or all ends
         except StartFailed as error:
+            if id in self._runtime.env.places:
+                return  # its parent was first
             _LOG.error("agent %r could not be woken; it is left as it is", id, exc_info=error)
 
 
