@@ -33,7 +33,7 @@ from tests.durable.life import Life
 from tests.durable.outside import CHARGES, NOTICES, Lines, lines
 from tests.durable.points import Points, Watched
 from tests.journal.disk import failing_disk
-from trido.journal.operations import Waking
+from trido.journal.operations import Letters, Waking
 from trido.journal.port import Store
 from trido.journal.session import InOneThread, Session, open_session
 from trido.journal.store import SqliteStore
@@ -167,6 +167,16 @@ async def finish(rt: trido.Runtime, life: Life, points: Points, session: Session
     await rt.agent("ticker").call(trido.Signal("end", id="end"))
     await nothing_to_do(session, life)
     await rt.drain()
+    await all_is_reported(rt, session)
+
+
+async def all_is_reported(rt: trido.Runtime, session: Session) -> None:
+    """What nobody knows the outcome of is a dead letter, in this life too."""
+    letters = {one.id for one in rt.dead_letters}
+    for one in await session.read(Letters(limit=100_000)):
+        id = f"{one.agent}/{one.revision}.{one.index}"
+        if one.status == "unknown" and id not in letters:
+            raise AssertionError(f"{id} is {one.status}, and no dead letter")
 
 
 async def nothing_to_do(session: Session, life: Life, but: str = "") -> None:

@@ -68,12 +68,6 @@ class Report:
     counts: Counter[str] = Factory(Counter)
     findings: list[str] = Factory(list)
 
-    def add(self, other: Report) -> None:
-        self.kills += other.kills
-        self.at += other.at
-        self.counts += other.counts
-        self.findings += other.findings
-
 
 def lives(directory: Path, kills: int, random: Random, report: Report) -> Iterator[Life]:
     """Half of them die anywhere, half at a crash point, until so many were killed."""
@@ -93,7 +87,7 @@ def anywhere(random: Random) -> dict[str, Any]:
 def at_a_point(random: Random, report: Report) -> dict[str, Any]:
     """One of those where the fewest have died so far."""
     at = min(random.sample([*POINTS], len(POINTS)), key=report.at.__getitem__)
-    return {"at": at, "nth": random.randint(1, POINTS[at]), "leaves": 0.7, "seconds": 5.0}
+    return {"at": at, "nth": random.randint(1, POINTS[at]), "leaves": 0.7, "seconds": 15.0}
 
 
 def judged(directory: Path, lives: Iterable[Life], report: Report) -> None:
@@ -112,7 +106,8 @@ def judged(directory: Path, lives: Iterable[Life], report: Report) -> None:
 def live(process: Children, life: Life, report: Report) -> None:
     """One process. It is killed, or ends in order; nothing else may happen to it."""
     status, said = process.live(life)
-    if status == -signal.SIGKILL and not life.last:
+    stuck = life.last or (life.at and not said)
+    if status == -signal.SIGKILL and not stuck:
         report.kills += 1
         report.at[said or "any moment"] += 1
     elif status != 0:
