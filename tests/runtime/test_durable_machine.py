@@ -89,6 +89,8 @@ class World:
         self.answered: list[str] = []
         self.agents = ledger("a", wanted_of_a), ledger("b", wanted_of_b)
         self.count = 0
+        self.release: Callable[[], object] = self.books.hold()
+        self.release()
 
     async def charge(self, directive: Charge, delivery: trido.Delivery) -> None:
         await trio.sleep(directive.seconds)
@@ -104,27 +106,30 @@ class World:
         return trido.open_runtime(journal=self.books, agents=self.agents, executors=executors)
 
     async def life(self, script: list[str], nursery: trio.Nursery) -> None:
-        release: Callable[[], None] = lambda: None  # noqa: E731
-        async with self.runtime() as rt:
-            refs = [await rt.start_agent(agent, id=agent.name) for agent in self.agents]
-            for step in script:
-                if step == "hold":
-                    release()
-                    release = self.books.hold()
-                elif step == "release":
-                    release()
-                elif step in ("fails", "loses"):
-                    setattr(self.books, step, 1)
-                elif step == "sleep":
-                    await trio.sleep(2)
-                else:
-                    await self.send(step, refs[0], nursery)
-            if script[-1:] == ["sleep"]:
-                release()
-            else:
-                self.books.is_dead = True
-            release()
+        """One process, that is left or killed."""
+        try:
+            async with self.runtime() as rt:
+                refs = [await rt.start_agent(agent, id=agent.name) for agent in self.agents]
+                for step in script:
+                    await self.do(step, refs[0], nursery)
+                self.books.is_dead = script[-1:] != ["sleep"]
+                self.release()
+        finally:
+            self.release()
         self.books.is_dead, self.books.fails, self.books.loses = False, 0, 0
+
+    async def do(self, step: str, ref: trido.AgentRef[Any], nursery: trio.Nursery) -> None:
+        if step == "hold":
+            self.release()
+            self.release = self.books.hold()
+        elif step == "release":
+            self.release()
+        elif step in ("fails", "loses"):
+            setattr(self.books, step, 1)
+        elif step == "sleep":
+            await trio.sleep(2)
+        else:
+            await self.send(step, ref, nursery)
 
     async def send(self, step: str, ref: trido.AgentRef[Any], nursery: trio.Nursery) -> None:
         self.count += 1
@@ -209,10 +214,11 @@ def test_whatever_happens_the_journal_and_the_world_agree(
 ) -> None:
     async def main() -> None:
         world = World()
-        for script in lives:
-            async with trio.open_nursery() as nursery:
-                await world.life(script, nursery)
-                await trio.sleep(1)
-        await world.end()
+        with trio.fail_after(5_000):  # nothing of it hangs
+            for script in lives:
+                async with trio.open_nursery() as nursery:
+                    await world.life(script, nursery)
+                    await trio.sleep(1)
+            await world.end()
 
     trio.run(main, clock=MockClock(autojump_threshold=0))

@@ -41,7 +41,7 @@ from trido.journal.session import Session
 from trido.runtime import turns
 from trido.runtime.ahead import AHEAD, Ahead, deferred, key_of, split, verdict
 from trido.runtime.envelope import Call, Envelope, Own
-from trido.runtime.errors import AnswerNotKept
+from trido.runtime.errors import AgentStopped, AnswerNotKept
 from trido.runtime.plan import Plan
 from trido.runtime.recovering import Recovered, strangers, try_again
 from trido.runtime.standing import Ledger
@@ -192,6 +192,18 @@ class Durable(Generic[S]):
             if isinstance(ahead.envelope, Call) and ahead.is_sent:
                 ahead.envelope.lose(again(error))
         self._claim_again()
+        self.ended()
+
+    def ended(self) -> None:
+        """If the agent has ended for good, nobody will find out what is not known."""
+        if not (self.is_claiming and self.place.has_ended):
+            return
+        ahead, self._ahead = self._ahead, deque()
+        for one in ahead:
+            if isinstance(one.envelope, Call):
+                one.envelope.lose(_not_known(self.place.id))
+            else:
+                self.place.fail(one.envelope, AgentStopped(self.place.id))
 
     def _claim_again(self) -> None:
         if self.is_claiming:
@@ -410,9 +422,12 @@ class Durable(Generic[S]):
         self._settle_down()
 
     def _land(self, ahead: Ahead[S], outcome: Outcome[Kept | None]) -> None:
-        if self.is_claiming or not self._ahead or self._ahead[0] is not ahead:
-            return  # what a claim tells counts, or it is decided again already
         said = verdict(outcome)
+        if self.is_claiming or not self._ahead or self._ahead[0] is not ahead:
+            # What a claim tells counts, or it is decided again already.
+            if said == "lost" and isinstance(ahead.envelope, Call):
+                ahead.envelope.lose(_not_known(self.place.id))
+            return
         if said == "durable":
             self._ahead.popleft()
             self._take_effect(ahead)
@@ -508,6 +523,11 @@ class Durable(Generic[S]):
                 one.caller_left = cancelled
                 return True
         return False
+
+
+def _not_known(id: str) -> Unavailable:
+    reason = f"it is not known whether agent {id!r} has committed the turn"
+    return Unavailable("the journal", reason, "send the same signal again, with its id")
 
 
 _LOG: Final = logging.getLogger("trido")

@@ -288,6 +288,8 @@ class AgentPlace(Errands[S]):
             self._timers.pause()
         self._close_mailbox(AgentStopped if ended is NoSuchAgent else ended)
         self._ended = ended
+        if self.durable is not None:
+            self.durable.ended()
         self._fail_requests(AgentStopped, None)
         if ended is NoSuchAgent:
             self._leave()
