@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, ClassVar, TypeVar, final
+from typing import Any, ClassVar, TypeVar, cast, final
 
 import trio
 from attrs import evolve, frozen
@@ -155,11 +155,11 @@ def _down() -> Unavailable:
 
 def keeper(
     name: str = "log",
-    does: dict[str, Sequence[trido.Directive]] | None = None,
+    does: Mapping[str, Sequence[trido.Directive]] | None = None,
     **settings: Any,
 ) -> trido.Agent[Log]:
     """An agent that notes the data of ``note``, and wants done what it is told to, by name."""
-    made = trido.Agent(name, state=Log, **{"durability": "sync", **settings})
+    made = trido.Agent(name, state=Log, **cast("Any", {"durability": "sync", **settings}))
     known = {} if does is None else does
 
     @made.on("note")

@@ -49,7 +49,7 @@ async def test_a_directive_is_done_or_failed_and_its_executor_is_given_its_id() 
 
 
 def fails_on_y(till: Till) -> Any:
-    async def charge(directive: Charge, delivery: trido.Delivery) -> None:
+    async def charge(directive: Any, delivery: trido.Delivery) -> None:
         if directive.what == "y":
             raise Boom
         await till.charge(directive, delivery)

@@ -9,9 +9,10 @@ import trio
 from outcome import Error
 
 import trido
-from tests.runtime.books import Books, do, keeper, killed, note, office
+from tests.runtime.books import Books, Charge, do, keeper, killed, note, office
 from tests.runtime.desk import Log, settle
 from tests.runtime.test_durable_turns import Answers, answer
+from tests.runtime.till import Till
 from trido.journal import Corrupt, Fenced, JournalError, Unavailable
 from trido.journal.operations import Claim
 from trido.journal.rows import AgentKey
@@ -293,7 +294,7 @@ async def test_a_crash_while_the_agent_is_claimed_leaves_that_to_the_next_run() 
         await ref.cast(note("x"))
         await settle()
         ref.place.crash(ValueError("a bug"))
-        assert await ref.wait_for(lambda state: state.seen == ("x",))
+        await ref.wait_for(lambda state: state.seen == ("x",))
         assert ref.incarnation == 2
 
 
@@ -404,7 +405,7 @@ async def test_corruption_is_a_failed_start_of_that_agent_only() -> None:
             return outcomes
 
     async with office(books, agent) as rt:
-        books.session._store = Damaged(books.session._store)  # type: ignore[assignment]
+        books.session._store = Damaged(books.session._store)
         with pytest.raises(trido.StartFailed) as caught:
             await rt.start_agent(agent, id="a")
         assert isinstance(caught.value.__cause__, Corrupt)
@@ -428,3 +429,103 @@ async def test_recovery_runs_no_handler() -> None:
     async with office(books, later) as rt:
         ref = await rt.start_agent(later, id="a")
         assert (ref.state(), served) == (Log(("x",)), [])
+
+
+async def test_turns_whose_outcome_nobody_will_learn_are_told_and_given_up() -> None:
+    books = Books()
+    agent = keeper(does={"tell": [trido.Emit(note("hi"), to="a")]})
+    other = keeper("other", does={"tell": [trido.Emit(note("hi"), to="a")]})
+    async with office(books, agent, other) as rt, trio.open_nursery() as nursery:
+        ref = await rt.start_agent(agent, id="a", restart="temporary")
+        await rt.start_agent(other, id="b")
+        answers: Answers = []
+        release = books.hold()
+        nursery.start_soon(answer, ref, note("x"), answers)
+        await ref.cast(note("y"))
+        await settle()
+        ref.place.crash(ValueError("a bug"))
+        await trio.sleep(1)
+        assert (rt.find("a"), answers) == (None, [])
+        books.fails = 1
+        release()
+        await settle()
+        assert [type(one) for one in answers] == [Unavailable]
+
+
+async def test_a_directive_that_does_not_fit_in_with_those_that_are_ahead_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trido.runtime.outbox.CAPACITY", 3)
+    books = Books()
+    agent = keeper(does={"tell": [trido.Emit(note("hi"), to="b")]})
+    other = keeper("other", durability="none")
+    async with office(books, agent, other) as rt, trio.open_nursery() as nursery:
+        ref = await rt.start_agent(agent, id="a")
+        await rt.start_agent(other, id="b")
+        release = books.hold()
+        answers: Answers = []
+        for _ in range(5):
+            nursery.start_soon(answer, ref, do("tell"), answers)
+        await settle()
+        assert [type(one) for one in answers] == [trido.Overloaded] * 2
+        release()
+        await settle()
+        assert len(answers) == 5
+
+
+async def test_directives_of_a_turn_that_lands_after_the_end_wake_the_agent() -> None:
+    books = Books()
+    agent = keeper(does={"tell": [trido.Emit(note("hi"), to="b")]})
+    async with office(books, agent) as rt:
+        ref = await rt.start_agent(agent, id="a", restart="temporary")
+        b = await rt.start_agent(agent, id="b")
+        release = books.hold()
+        await ref.cast(do("tell"))
+        await settle()
+        ref.place.crash(ValueError("a bug"))
+        await trio.sleep(1)
+        assert rt.find("a") is None
+        release()
+        await settle()
+        assert rt.find("a") is not None
+        assert b.state() == Log(("hi",))
+        assert books.standing() == ["1.0 Emit done"]
+
+
+async def test_what_was_begun_for_once_is_settled_although_the_agent_was_claimed_meanwhile() -> (
+    None
+):
+    books, till = Books(), Till()
+    agent = keeper(does={"pay": [Charge("x", 5.0)]})
+    once = {Charge: trido.Executor(till.charge, delivery="at_most_once")}
+    async with office(books, agent, executors=once) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        await ref.call(do("pay"))
+        await settle()
+        books.fails = 1
+        await ref.cast(note("y"))
+        await settle()
+        assert books.standing()[0] == "1.0 Charge unknown"
+        await trio.sleep(10)
+        assert books.standing()[0] == "1.0 Charge done"
+        assert till.lines == "<x x"
+
+
+@pytest.mark.parametrize("way", ["fails", "loses"])
+async def test_the_mark_of_a_start_that_failed_is_written_again_before_the_executor_is_called(
+    way: str,
+) -> None:
+    books, till = Books(), Till()
+    agent = keeper(does={"pay": [Charge("x", 1.0)]})
+    once = {Charge: trido.Executor(till.charge, delivery="at_most_once")}
+    async with office(books, agent, executors=once) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        release = books.hold()
+        await ref.cast(do("pay"))
+        await settle()
+        release()
+        await ref.wait_for(lambda state: state.seen)
+        setattr(books, way, 1)
+        await trio.sleep(5)
+        assert till.lines == "<x x"
+        assert books.standing() == ["1.0 Charge done"]

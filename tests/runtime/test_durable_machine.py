@@ -175,7 +175,9 @@ class World:
         history = self.books.history(agent.name)
         assert [one.revision for one in history] == list(range(1, len(history) + 1))
         assert ref.status().revision == len(history)
-        codec = Codec({one.name: one for one in self.agents}, {}, {"Charge": Charge, "Notice": Notice})
+        codec = Codec(
+            {one.name: one for one in self.agents}, {}, {"Charge": Charge, "Notice": Notice}
+        )
         state: Any = Ledger()
         for one in history:
             given = codec.decode_input(one.input, agent_id=agent.name, revision=one.revision - 1)

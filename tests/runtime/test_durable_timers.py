@@ -71,7 +71,7 @@ async def test_timers_go_on_after_a_kill_and_what_was_missed_fires_once() -> Non
 
 async def test_cancelling_and_replacing_change_the_rows() -> None:
     books = Books()
-    wants = {
+    wants: dict[str, list[trido.Directive]] = {
         "set": [after(5, "a", "k"), after(5, "b", "l")],
         "replace": [after(50, "c", "k"), trido.Cancel("l"), trido.Cancel("none")],
         "both": [after(1, "d", "m"), trido.Cancel("m")],
@@ -219,7 +219,7 @@ async def test_the_first_turn_is_written_again_with_the_schedules_if_it_was_lost
         async def fail() -> None:
             await settle()
             release()
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
             books.fails = 1
 
         async with trio.open_nursery() as nursery:

@@ -404,7 +404,7 @@ async def test_a_state_that_cannot_be_encoded_ends_the_run_and_changes_nothing()
         with pytest.raises(trido.AgentCrashed) as caught:
             await ref.call(trido.Signal("set", "bad"))
         assert isinstance(caught.value.__cause__, trido.Unencodable)
-        assert await ref.wait_for(lambda state: state.value == "good")
+        assert (await ref.wait_for(lambda state: state.value == "good")).value == "good"
         assert len(books.commits()) == 1
 
 

@@ -196,3 +196,25 @@ def test_parents_are_woken_before_their_children() -> None:
         ["a/x"],
         ["a/x/y"],
     ]
+
+
+async def test_a_woken_child_yields_to_the_parent_that_starts_it() -> None:
+    books, clock = Books(), Days()
+    child = keeper("child", does={"set": [after(5, "late", "k")], "pay": [Charge("x", 50.0)]})
+    spawn = trido.SpawnAgent(child, "kid", id="0")  # it comes first when all are woken
+    parent = keeper("parent", does={"spawn": [spawn]})
+    async with killed(books, parent, child, till=Till(), clock=clock) as rt:
+        ref = await rt.start_agent(parent, id="a")
+        await ref.call(do("spawn"))
+        await settle()
+        await rt.agent("0").call(do("set"))
+        await rt.agent("0").call(do("pay"))
+    till = Till()
+    async with office(books, parent, child, till=till, clock=clock) as rt:
+        await settle()
+        assert rt.agent("a").status().children == 1
+        assert books.standing()[0] == "1.0 SpawnAgent pending"
+        await trio.sleep(60)
+        assert rt.agent("0").state() == Log(("set", "pay", "late"))
+        assert till.log[-1] == "x"
+        assert books.timers("0") == []
