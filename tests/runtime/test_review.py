@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import pytest
@@ -139,7 +139,7 @@ async def test_calls_that_are_queued_fail_at_once_when_a_crash_is_the_end() -> N
 
 @pytest.mark.parametrize("recover", ["fresh", "committed"])
 async def test_a_spawn_that_a_crash_interrupts_is_carried_out_by_the_next_run(
-    recover: str,
+    recover: Literal["fresh", "committed"],
 ) -> None:
     failed = Failed()
     made = agent(recover=recover, on_error=failed)
@@ -153,6 +153,67 @@ async def test_a_spawn_that_a_crash_interrupts_is_carried_out_by_the_next_run(
         assert rt.find("p/kid") is not None
         assert ref.status().children == 1
         assert ref.incarnation == 2
+
+
+@pytest.mark.parametrize("recover", ["fresh", "committed"])
+async def test_a_detached_child_whose_start_outlasted_the_run_is_the_next_runs(
+    recover: Literal["fresh", "committed"],
+) -> None:
+    """The grace of the run was over before it was ready; its start is carried through."""
+    failed, kid = Failed(), agent("kid")
+
+    @kid.lifespan
+    async def slow(ref: Any) -> AsyncGenerator[None]:
+        await trio.sleep(10.0)
+        yield
+
+    async with trido.open_runtime() as rt:
+        made = agent(recover=recover, on_error=failed)
+        ref = await rt.start_agent(made, id="p", shutdown=1.0)
+        ref.cast_nowait(do(trido.SpawnAgent(kid, "kid", detached=True)))
+        await trio.sleep(0.5)
+        ref.cast_nowait(boom())
+        await trio.sleep(60.0)
+        assert (ref.incarnation, failed.errors) == (2, [])
+        assert ref.status().children == 1
+        await ref.call(do(trido.StopChild("kid")))
+        await settle()
+        assert (ref.status().children, rt.find("p/kid")) == (0, None)
+
+
+@pytest.mark.parametrize("ends", ["the agent", "the runtime"])
+async def test_a_run_that_has_stopped_its_children_starts_no_other(ends: str) -> None:
+    """Such a directive comes late: from among the dead letters. It becomes one again."""
+    made, kid = agent(), agent("kid")
+
+    @made.lifespan
+    async def leave_slowly(ref: Any) -> AsyncGenerator[None]:
+        yield
+        with trido.cleanup():
+            await trio.sleep(3.0)
+
+    @kid.lifespan
+    async def never(ref: Any) -> AsyncGenerator[None]:
+        await trio.sleep_forever()
+        yield
+
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(made, id="p", shutdown=5.0)
+        await ref.call(do(trido.SpawnAgent(kid, "kid")))
+        await ref.stop()
+        (letter,) = rt.dead_letters
+        ref = await rt.start_agent(made, id="p", shutdown=5.0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ref.stop)
+            await trio.sleep(1.0)
+            await rt.dead_letters.resend(letter)
+            await settle()
+            assert (list(rt.dead_letters), ref.status().outbox) == ([], 1)
+            if ends == "the runtime":
+                rt.supervisor.stop()
+        await trio.sleep(6.0 if ends == "the agent" else 0.0)
+        assert [one.directive for one in rt.dead_letters] == [letter.directive]
+        assert rt.agents() == ()
 
 
 class Clock:

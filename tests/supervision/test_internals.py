@@ -250,6 +250,7 @@ def test_a_request_of_somebody_who_has_gone_is_not_begun() -> None:
     async def main() -> None:
         async with trido.open_supervisor() as sup:
             with trio.CancelScope() as impatient.scope:
+                sup.post(Tick(now=trio.current_time()))  # or it would be served on the spot
                 impatient.sup = sup
                 await sup.start_child(idle)
             assert impatient.scope.cancelled_caught

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from trido.agents.directive import DeferReply, Directive, is_directive
 from trido.agents.errors import EffectfulRoute, InvalidDecision
@@ -301,13 +301,18 @@ def _request(of: str, type: str, data: Any) -> Request[Any, Any]:
 
 
 def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...]:
-    wrong = directives
-    if isinstance(directives, list | tuple | Sequence) and not isinstance(directives, str):
+    wrong, rule = directives, "directives come in a list or a tuple"
+    if isinstance(directives, _SEQUENCES) and not isinstance(directives, str):
         wrongs = [one for one in directives if not is_directive(one)]
         if not wrongs:
             return _deferred(route, tuple(directives))
-        wrong = wrongs[0]
-    raise InvalidDecision(f"handler of {route.pattern!r} returned {redacted(wrong)} as a directive")
+        wrong, rule = wrongs[0], "directives are data, such as trido.Emit(signal)"
+    said = f"handler of {route.pattern!r} returned {redacted(wrong)} as a directive"
+    raise InvalidDecision(f"{said}; {rule}")
+
+
+# Those that it nearly always is come first: of an ABC it takes longer to tell.
+_SEQUENCES: Final = (list, tuple, Sequence)
 
 
 def _deferred(route: Route | Hook, directives: tuple[Directive, ...]) -> tuple[Directive, ...]:

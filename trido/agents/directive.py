@@ -103,7 +103,8 @@ DELIVERY_MODES: Final = ("idempotent", "keyed", "at_most_once")
 class Stop(Directive):
     """End the agent: a normal end, once this turn's other directives are done or the grace is over.
 
-    Ordering: the caller is answered first. What still waits in the mailbox is not served.
+    Ordering: the caller is answered first. What still waits in the mailbox is not served, and its
+    callers are told at once.
     """
 
 
@@ -114,7 +115,7 @@ def is_directive(one: object) -> bool:
 
 def is_directive_class(kind: object) -> bool:
     """Whether this is a class whose instances can be directives."""
-    if not isinstance(kind, type):
+    if not isinstance(kind, type) or issubclass(kind, Signal):
         return False
     return (attrs.has(kind) or dataclasses.is_dataclass(kind)) and is_frozen(kind)
 

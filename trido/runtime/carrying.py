@@ -123,7 +123,9 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
         outgoing = _stamped(place, emit.signal, origin)
         send_out(place, place.env.dispatch[to.name], emit, outgoing, origin.cause(place))
         return
-    signal = _inheriting(place, emit.signal, origin)
+    signal = emit.signal
+    if origin.can_be_traced:  # who follows a trace sees where it leads; nobody else pays for it
+        signal = _stamped(place, signal, origin)
     if isinstance(to, AgentRef):
         _send(place, to.place, signal)
     elif to is None:
@@ -139,11 +141,6 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
 
 def _send(sender: Place, receiver: Place, signal: Signal) -> None:
     sender.outbox.put(receiver, Emitted(signal, sender, receiver))
-
-
-def _inheriting(place: Place, signal: Signal, origin: Origin) -> Signal:
-    """Who follows a trace sees where it leads; nobody else pays for it."""
-    return _stamped(place, signal, origin) if origin.can_be_traced else signal
 
 
 def _stamped(place: Place, signal: Signal, origin: Origin) -> Signal:

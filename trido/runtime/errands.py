@@ -37,6 +37,8 @@ class Errands(Receiving[S]):
 
     def has_room(self, more: int) -> bool:
         """Whether a turn with so many errands may be committed."""
+        if self._outbox is None and self._runs is None and self.durable is None:
+            return True
         waiting = 0 if self._runs is None else len(self._runs)
         if self.durable is not None:
             waiting += self.durable.errands

@@ -57,6 +57,10 @@ class Kin:
     on_parent_death: OnParentDeath | None = None
     """None: it lives with its parent, and ends before it does."""
 
+    def is_of(self, parent: AgentPlace[Any], tag: str) -> bool:
+        """Whether it is this child of this agent."""
+        return self.parent is parent and self.tag == tag
+
 
 @final
 @define(eq=False)
@@ -83,7 +87,7 @@ class Member:
 class Family:
     """The children of one agent."""
 
-    __slots__ = ("_closed", "_former", "_members", "_place", "supervisor")
+    __slots__ = ("_former", "_members", "_place", "supervisor")
 
     def __init__(self, place: AgentPlace[Any]) -> None:
         self._place = place
@@ -92,8 +96,6 @@ class Family:
         """The places of those that the last run had."""
         self.supervisor: Supervisor | None = None
         """Of those that live with their parent, while there are any."""
-        self._closed: AgentRun[Any] | None = None
-        """The run that starts no more of them."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -137,7 +139,6 @@ class Family:
 
     async def close(self) -> None:
         """Stop those that live with their parent, in reverse."""
-        self._closed = self._place.run
         supervisor = self.supervisor
         if supervisor is not None:
             supervisor.stop()
@@ -182,7 +183,7 @@ class Family:
             if spec.runtime is not None and spec.settings.durability != "none":
                 await spec.runtime.yields(spec.id)
             if directive.detached:
-                await self._place.runtime_for("detached=True").start_spec(spec)
+                await self._start_outside(member, spec)
             elif not await self._start_here(spec):
                 return False
         except BaseException:
@@ -207,11 +208,16 @@ class Family:
         elif standing is not None:
             standing.done()
 
+    async def _start_outside(self, member: Member, spec: AgentSpec[Any]) -> None:
+        runtime = self._place.runtime_for("detached=True")
+        child = self._place.env.places.get(spec.id)
+        if child is not None and child.kin is not None and child.kin.is_of(self._place, member.tag):
+            member.place = child  # a start that the last run had begun was carried through
+        else:
+            await runtime.start_spec(spec)
+
     async def _start_here(self, spec: AgentSpec[Any]) -> bool:
-        place = self._place
-        if place.run is self._closed:
-            return False
-        supervisor = self.supervisor or self._supervise(place.run.need_host(), [])
+        supervisor = self.supervisor or self._supervise(self._place.run.need_host(), [])
         try:
             await supervisor.start_place(spec.id, spec)
         except SupervisorStopped:
@@ -364,13 +370,14 @@ class FamilyErrand:
         run = self._place.run if self._place.has_run else None
         if run is not None and run.carries_out and run is not self._begun_by:
             self._begun_by = run
-            run.need_host().start_soon(self._carry_out)
+            run.need_host().start_soon(self._carry_out, run)
         return False
 
-    async def _carry_out(self) -> None:
+    async def _carry_out(self, run: AgentRun[Any]) -> None:
         place = self._place
         try:
-            if not await self._family.carry_out(self._directive, self._standing):
+            carries_out = run.carries_out
+            if not (carries_out and await self._family.carry_out(self._directive, self._standing)):
                 return  # the next run does it, if there is one
         except SupervisorStopped:
             self.give_up()  # its runtime ends

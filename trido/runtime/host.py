@@ -212,6 +212,7 @@ class Host:
             place.close_requests()
             if not place.comes_back:
                 await self._until_done()
+        run.is_leaving = True
         await place.close_runs()
         await place.close_children()
         if self._keeper is not None:

@@ -49,9 +49,17 @@ class Mailbox:
 
     def put(self, envelope: Envelope) -> bool:
         """Take one in; False if there is no room, or others wait for it."""
-        if self._waiting is not None or len(self) >= self._capacity:
+        if self._waiting is not None:
             return False
-        self._append(envelope)
+        queue = self._queue
+        if queue is None:
+            if self._oldest is not None and self._capacity == 1:
+                return False
+            self._append(envelope)
+        elif len(queue) + 1 >= self._capacity:
+            return False
+        else:
+            queue.append(envelope)
         return True
 
     def displace(self, envelope: Envelope) -> Envelope:

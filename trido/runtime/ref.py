@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, final, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, final, overload
 
 import trio
 from attrs import frozen
@@ -280,10 +280,15 @@ class AgentRef(Address, Generic[S_co]):
         Raises:
           trio.WouldBlock: the mailbox is full, and the agent was made with ``overflow="block"``
             or ``"reject"``.
+          RuntimeError: it is called outside Trio, or from a thread. Nothing was sent; a thread of
+            Trio's can say ``trio.from_thread.run_sync(ref.cast_nowait, signal)``.
         """
         place, cast = self.place, Cast(_signal(signal))
+        if not trio.lowlevel.in_trio_run():
+            raise RuntimeError(_OUTSIDE.format(self.id))
         try:
-            self._check_intake()
+            if not place.env.intake_open:
+                self._check_intake()
             if not place.offer_envelope(cast):
                 raise trio.WouldBlock
         except AgentError as error:
@@ -294,6 +299,12 @@ class AgentRef(Address, Generic[S_co]):
     def _check_intake(self) -> None:
         if self.place.env.refuses:
             raise IntakeClosed(self.id)
+
+
+_OUTSIDE: Final = (
+    "agent {!r} is sent signals from within trio.run() only; a thread can say"
+    " trio.from_thread.run_sync(ref.cast_nowait, signal)"
+)
 
 
 def _signal(signal: object) -> Signal:

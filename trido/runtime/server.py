@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeV
 import trio
 
 from trido.runtime import turns
-from trido.runtime.dispatcher import TURNS, Alarm
+from trido.runtime.dispatcher import TURNS, Alarm, Dispatcher
 from trido.runtime.ends import end_of, note_crash
 from trido.runtime.envelope import Envelope
 from trido.runtime.host import Host
@@ -49,8 +49,10 @@ class AgentRun(Generic[S]):
         "_is_queued",
         "_stops_when_ready",
         "current",
+        "dispatcher",
         "host",
         "is_done",
+        "is_leaving",
         "open_turn",
         "phase",
         "place",
@@ -61,6 +63,7 @@ class AgentRun(Generic[S]):
 
     def __init__(self, place: AgentPlace[S], report: Report) -> None:
         self.place: AgentPlace[S] = place
+        self.dispatcher: Dispatcher = place.dispatcher
         self.report: Report = report
         self.phase: Phase = "starting"
         self.host: Host | None = None
@@ -74,6 +77,8 @@ class AgentRun(Generic[S]):
         self._context.run(CURRENT.set, self.current)
         self.is_done: bool = False
         """Nothing of it is left, but maybe errands that are to end."""
+        self.is_leaving: bool = False
+        """It has carried out what it will, and leaves what it holds: it starts no more children."""
         self.was_asked: bool = False
         """Its supervisor has asked it to end."""
         self._end: End | None = None
@@ -157,7 +162,7 @@ class AgentRun(Generic[S]):
         """Have what is in the mailbox served."""
         if not self._is_queued and self.phase == "serving" and self.open_turn is None:
             self._is_queued = True
-            self.place.dispatcher.ready(self)
+            self.dispatcher.ready(self)
 
     def serve(self, until: float) -> bool:
         """Serve what is in the mailbox, up to that time; whether something is left."""
@@ -178,7 +183,7 @@ class AgentRun(Generic[S]):
 
     def _slice(self, until: float) -> bool:
         place = self.place
-        mailbox, now, durable = place.mailbox, place.dispatcher.now, place.durable
+        mailbox, now, durable = place.mailbox, self.dispatcher.now, place.durable
         for _ in range(TURNS):
             if not mailbox or self.phase != "serving" or self.open_turn is not None:
                 place.went_idle()
@@ -295,7 +300,8 @@ class AgentRun(Generic[S]):
     def carries_out(self) -> bool:
         """Whether what is committed can be carried out by its tasks."""
         if self.phase == "closing":
-            return self.end.kind in _ORDERLY and not self.place.comes_back
+            goes_on = self.end.kind in _ORDERLY and not self.place.comes_back
+            return goes_on and not self.is_leaving
         return self.phase != "over"
 
     def _set_grace(self) -> None:

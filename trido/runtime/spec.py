@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from trido.agents.directive import PARENT
 from trido.checks import exceptions, name, seconds
@@ -70,17 +71,10 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         if self.settings.durability != "none":
             self._check_durability(of)
         seconds(of, "kill_timeout", self.kill_timeout)
-        policy = ChildPolicy(
-            restart=self.restart,
-            shutdown=self.shutdown,
-            start_timeout=self.start_timeout,
-            significant=self.significant,
-            backoff=self.backoff,
-            on_limit=self.on_limit,
-            restart_on=exceptions(of, "restart_on", self.restart_on),
-            escalate_on=exceptions(of, "escalate_on", self.escalate_on),
-        )
-        policy.check(of)
+        try:
+            policy = _policy(**{name: getattr(self, name) for name in _FIELDS})
+        except SpecError as error:
+            raise SpecError(error.field, error.value, error.allowed, of=of) from None
         object.__setattr__(self, "_policy", policy)
 
     def _check_durability(self, of: str) -> None:
@@ -106,3 +100,25 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
     def policy(self) -> ChildPolicy:
         """When to restart it, and how to stop it."""
         return self._policy
+
+
+def _policy(**fields: Any) -> ChildPolicy:
+    """The policy that these fields say: one object for all the agents that have the same."""
+    try:
+        return _known_policy(**fields)
+    except TypeError:  # what cannot be hashed is wrong, as the check will say
+        return _new_policy(**fields)
+
+
+def _new_policy(*, restart_on: Exceptions, escalate_on: Exceptions, **fields: Any) -> ChildPolicy:
+    policy = ChildPolicy(
+        restart_on=exceptions("AgentSpec", "restart_on", restart_on),
+        escalate_on=exceptions("AgentSpec", "escalate_on", escalate_on),
+        **fields,
+    )
+    policy.check("AgentSpec")
+    return policy
+
+
+_known_policy: Final = lru_cache(maxsize=256, typed=True)(_new_policy)
+_FIELDS: Final = tuple(one.name for one in fields(ChildPolicy) if one.name != "kind")

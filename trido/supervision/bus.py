@@ -30,6 +30,9 @@ class Bus:
 
     def tell(self, event: events.Event, about: About) -> BaseException | None:
         """Tell everybody, then what that caused; what was raised that is not an `Exception`."""
+        if not self._observers:
+            log_event(event, about)
+            return None
         waiting = deque([(event, about)])
         fatal: BaseException | None = None
         while waiting:

@@ -77,7 +77,7 @@ class Machine:
     records: dict[str, Record]
     """The places, in start order."""
     phase: Phase
-    window: list[float]
+    window: tuple[float, ...]
     """When automatic restarts were decided, the latest first."""
     outcome: Outcome
     error: BaseException | None
@@ -106,7 +106,7 @@ class Machine:
         self.settings = settings
         self.records = {record.id: record for record in children}
         self.phase = "new"
-        self.window = []
+        self.window = ()
         self.outcome = "shutdown"
         self.error = None
         self._now = self._u = 0.0
@@ -144,7 +144,6 @@ class Machine:
         """An independent machine in the same state."""
         twin = copy.copy(self)
         for name in (
-            "window",
             "_alarms",
             "_paused",
             "_returning",
@@ -493,11 +492,16 @@ class Machine:
         """Count an automatic restart; say why that is one too many, if it is."""
         settings = self.settings
         how = "ended" if cause is None else "crashed"
-        window = record.window if record.policy.on_limit == "park" else self.window
+        parks = record.policy.on_limit == "park"
         record.consecutive += 1
         if settings.max_restarts != math.inf:
             oldest = self._now - settings.max_seconds
-            window[:] = [self._now, *(t for t in window if t >= oldest)]
+            window = record.window if parks else self.window
+            window = (self._now, *(t for t in window if t >= oldest))
+            if parks:
+                record.window = window
+            else:
+                self.window = window
             if len(window) > settings.max_restarts:
                 times = f"{_times(len(window))} in {settings.max_seconds:g} s"
                 return f"{how} {times}; limit is {settings.max_restarts:g}"
@@ -603,7 +607,7 @@ class Machine:
         job.waiting = None
         if record.asked:
             if job.request is not None:
-                record.waiters.append(job.request)
+                record.waiters += (job.request,)
                 job.request = None
         elif job.purpose == "init":
             yield from self._start_failed_as_zombie(record)
@@ -668,7 +672,7 @@ class Machine:
             stop.waiting = record.id
         if record.asked:
             if job.request is not None:
-                record.waiters.append(job.request)
+                record.waiters += (job.request,)
             return
         if job.request is not None:
             yield Reply(job.request, self._stopped())
@@ -752,7 +756,7 @@ class Machine:
     def _restart_child(self, request: Request) -> Operations:
         record = self.records[request.id]
         if record.state == "parked":
-            record.window.clear()
+            record.window = ()
             record.consecutive = 0
         self._job = Job("restart_child", request.id, to_start=[request.id], request=request.number)
         yield from ()
@@ -765,7 +769,7 @@ class Machine:
         record = self.records[request.id]
         if record.state == "zombie" and record.live:
             record.asked = True
-            record.waiters.append(request.number)
+            record.waiters += (request.number,)
         elif record.live or record.found is not None:
             self._job = Job("stop_child", "", to_stop=[request.id], request=request.number)
         else:
@@ -775,7 +779,7 @@ class Machine:
             yield Reply(request.number, None)
 
     def _answer_waiters(self, record: Record) -> Operations:
-        waiters, record.waiters = record.waiters, []
+        waiters, record.waiters = record.waiters, ()
         for number in waiters:
             yield Reply(number, None)
         orphan, record.orphan = record.orphan, None

@@ -86,7 +86,7 @@ class Place(Protocol):
     """A spec in a supervisor."""
 
     def start(self, report: Report) -> Run:
-        """Start a run and return at once, in the supervisor's task and context."""
+        """Start a run and return at once, in the context of the supervisor's task."""
         ...
 
     def changed(self, state: State, *, comes_back: bool) -> None:

@@ -54,12 +54,12 @@ class Record:
     ready_at: float = 0.0
     attempt: int = 0
     consecutive: int = 0
-    window: list[float] = Factory(list)
+    window: tuple[float, ...] = ()
     chain: int = 0
     """Which chain of retries is the current one; an older one's retries mean nothing."""
     due: float = -math.inf
     """A restart that was decided must not begin before this."""
-    waiters: list[int] = Factory(list)
+    waiters: tuple[int, ...] = ()
     """Requests to be answered when the run has ended."""
     orphan: Job | None = None
     """The job that this run was started for, and that was dropped when it became a zombie."""
@@ -67,7 +67,6 @@ class Record:
     def copy(self) -> Record:
         """An independent record in the same state."""
         twin = copy.copy(self)
-        twin.window, twin.waiters = list(self.window), list(self.waiters)
         twin.orphan = None if self.orphan is None else self.orphan.copy()
         return twin
 
