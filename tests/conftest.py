@@ -1,6 +1,7 @@
 """What every test runs under: virtual time, and a profile of Hypothesis."""
 
 import os
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
 
@@ -20,6 +21,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
+# Whoever starts tests in the background may have Ctrl-C ignored, which some of them raise.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # The extra trio-typing is not part of `test`; this test is for an environment that has it.

@@ -58,6 +58,7 @@ from trido.agents import Unregistered as Unregistered
 from trido.agents import Via as Via
 from trido.agents import WorkerDied as WorkerDied
 from trido.agents import action as action
+from trido.agents import freeze as freeze
 from trido.agents import redacted as redacted
 from trido.agents import secret as secret
 from trido.agents import sequence as sequence
@@ -283,6 +284,7 @@ __all__ = [
     "current_child",
     "events",
     "explain",
+    "freeze",
     "max_errors",
     "open_dynamic_supervisor",
     "open_runtime",

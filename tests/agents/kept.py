@@ -200,10 +200,8 @@ TYPED = st.recursive(st.sampled_from(CHOICES), compound, max_leaves=4)
 def states(draw: st.DrawFn, typed: st.SearchStrategy[Typed] = TYPED) -> Any:
     """A state of a class of its own, with some fields."""
     declared = draw(st.lists(typed, max_size=3))
-    fields = {
-        f"f{at}": field(default=draw(values), type=cls) for at, (cls, values) in enumerate(declared)
-    }
-    return attrs.make_class("State", fields, frozen=True)()
+    fields = {f"f{at}": field(default=None, type=cls) for at, (cls, _) in enumerate(declared)}
+    return attrs.make_class("State", fields, frozen=True)(*(draw(values) for _, values in declared))
 
 
 def definition(cls: Any, **options: Any) -> Definition[Any]:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+import attrs
 import pytest
 from attrs import define, evolve, frozen
 from hypothesis import given
@@ -408,3 +409,30 @@ def test_a_bad_spec_is_refused_before_anything_starts(fields: dict[str, Any], fi
 def test_an_unknown_field_of_a_spec_is_a_type_error() -> None:
     with pytest.raises(TypeError):
         counter.spec(id="a", heartbeat=1.0)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "what"),
+    [
+        (Mapping[str, int], {"a": 1}, "Mapping of int"),
+        (Any, [1], "anything"),
+        (object, {1}, "anything"),
+        (Sequence[int], [1], "Sequence of int"),
+    ],
+)
+def test_what_can_change_is_no_part_of_a_state(declared: Any, value: Any, what: str) -> None:
+    fields = {"it": attrs.field(default=None, type=declared)}
+    state: Any = attrs.make_class("Kept", fields, frozen=True)
+    keeper = trido.Agent("keeper", state=state)
+
+    @keeper.on("keep")
+    def keep(state: Any, data: int) -> Any:
+        return evolve(state, it=value if data else trido.freeze(value))
+
+    with pytest.raises(trido.InvalidDecision, match=f"expected {what} that cannot change"):
+        keeper.cmd(state(), trido.Signal("keep", 1))
+    kept, _ = keeper.cmd(state(), trido.Signal("keep", 0))
+    assert kept.it == trido.freeze(value)
+    fields = {"it": attrs.field(default=value, type=declared)}
+    with pytest.raises(trido.SpecError, match="a default that cannot change"):
+        trido.Agent("keeper", state=attrs.make_class("Kept", fields, frozen=True))

@@ -588,13 +588,19 @@ async def test_an_id_that_is_taken_is_a_failed_directive() -> None:
         assert await other.call(note("1")) == Log(("1",))
 
 
-async def test_settings_that_are_none_are_a_failed_directive() -> None:
-    made, causes = failures()
-    async with trido.open_runtime() as rt:
-        ref = await rt.start_agent(made, id="p")
-        await settled_in(ref, spawn("kid", settings={"mailbox": 0}))
-        assert isinstance(causes[0], trido.SpecError)
-        assert ref.status().children == 0
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"mailbox": 0}, trido.SpecError),
+        (5, trido.SpecError),
+        ({"mailboxes": 1}, TypeError),
+    ],
+)
+def test_settings_that_are_none_are_refused_before_the_commit(
+    settings: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        trido.SpawnAgent(desk.agent("kid"), "kid", settings=settings)
 
 
 async def test_what_was_being_spawned_when_the_parent_crashed_is_spawned_by_its_next_run() -> None:

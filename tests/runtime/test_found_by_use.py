@@ -53,3 +53,42 @@ def test_what_is_no_directive_is_refused_with_the_way_out(returned: Any, rule: s
     wrong.on("go", data=object)(lambda state, data: (state, returned))
     with pytest.raises(trido.InvalidDecision, match=rule):
         wrong.cmd(Log(), trido.Signal("go"))
+
+
+async def test_a_failed_run_says_what_the_failed_step_failed_by() -> None:
+    @trido.action("card.charge")
+    async def charge(data: str) -> str:
+        raise trido.Reject("no credit")
+
+    buyer = trido.Agent("buyer", state=Log)
+
+    @buyer.on("buy")
+    def buy(state: Log, data: None) -> trido.Decision[Log]:
+        order = trido.sequence("order.place", charge)
+        return state, [trido.Run(order, "one", error="not.bought")]
+
+    @buyer.on("not.bought")
+    def not_bought(state: Log, failed: trido.RunFailed) -> Log:
+        return Log((failed.error,))
+
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(buyer, id="b")
+        await ref.cast(buy.signal(None))
+        (said,) = (await ref.wait_for(lambda state: state.seen)).seen
+        assert said.endswith("by Reject('no credit')")
+
+
+@pytest.mark.parametrize("options", [{"mailboxes": 1}, {"id": "a", "foo": 1}])
+def test_an_unknown_option_is_named_with_whom_it_was_given_to(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="Agent 'log' got an unexpected keyword argument"):
+        agent(**options) if "id" not in options else agent().spec(**options)
+
+
+def test_a_runtime_that_is_none_is_refused_at_the_spec() -> None:
+    with pytest.raises(trido.SpecError, match=r"what trido\.open_runtime gives"):
+        agent().spec(id="a", runtime=5)  # type: ignore[arg-type]
+
+
+async def test_what_is_no_action_is_not_run() -> None:
+    with pytest.raises(trido.SpecError, match=r"see trido\.action"):
+        await trido.run_action(print, None)  # type: ignore[arg-type]

@@ -111,6 +111,13 @@ def test_closing_it_hands_out_all() -> None:
     assert (len(mailbox), mailbox.waiting, mailbox.close()) == (0, 0, [])
 
 
+def test_what_is_put_back_comes_before_the_only_one() -> None:
+    mailbox, (only,) = full(1, 0)
+    back = Letter("back")
+    mailbox.put_back(back)
+    assert rest(mailbox) == [back, only]
+
+
 def test_one_takes_the_place_of_the_oldest() -> None:
     mailbox, letters = full(2, 0)
     newest = Letter("newest")

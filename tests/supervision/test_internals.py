@@ -94,8 +94,12 @@ def test_a_broken_supervisor_kills_its_children_and_says_so(
     in_virtual_time(main)
 
 
-def test_callers_learn_what_broke_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken_on(RunEnded, monkeypatch, ("root",))
+@pytest.mark.parametrize("kind", [RunEnded, Request])
+def test_callers_learn_what_broke_the_supervisor(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was broken in its own task, or in theirs."""
+    broken_on(kind, monkeypatch, ("root",))
 
     async def main() -> None:
         with pytest.RaisesGroup(BrokenError, trido.SupervisorStopped) as failed:

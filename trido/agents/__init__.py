@@ -43,6 +43,7 @@ from trido.agents.family import Monitor as Monitor
 from trido.agents.family import Orphaned as Orphaned
 from trido.agents.family import SpawnAgent as SpawnAgent
 from trido.agents.family import StopChild as StopChild
+from trido.agents.frozen import freeze as freeze
 from trido.agents.handlers import Decision as Decision
 from trido.agents.handlers import Handler as Handler
 from trido.agents.handlers import TurnHandler as TurnHandler

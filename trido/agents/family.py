@@ -49,6 +49,9 @@ class SpawnAgent(Directive):
         one_of("SpawnAgent", "on_parent_death", self.on_parent_death, allowed)
         if not callable(getattr(self.agent, "spec", None)):
             raise SpecError("agent", self.agent, "a trido.Agent", of="SpawnAgent")
+        if not isinstance(self.settings, Mapping):
+            raise SpecError("settings", self.settings, "a mapping of names", of="SpawnAgent")
+        self.agent.spec(id=self.id or f"?/{self.tag}", **self.settings)  # refuses what cannot be
 
 
 @final

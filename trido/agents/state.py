@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing
 from collections import abc, deque
@@ -9,9 +10,13 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, cast, final
 
 import attrs
+from attrs import field, frozen
 
 from trido.agents.errors import InvalidData, InvalidDecision
+from trido.agents.frozen import FrozenDict
+from trido.agents.glance import glance_at_change
 from trido.agents.schema import Names, Record, Schema, fields, hints
+from trido.agents.shapes import Shape
 from trido.errors import SpecError
 
 S = TypeVar("S")
@@ -36,14 +41,16 @@ class StateClass(Generic[S]):
       SpecError: the class is not one.
     """
 
-    __slots__ = ("_check", "cls", "follows", "initial")
+    __slots__ = ("_check", "cls", "follows", "initial", "shape")
 
     def __init__(self, of: str, cls: Any, names: Names) -> None:
         if not (isinstance(cls, type) and attrs.has(cls) and is_frozen(cls)):
             raise SpecError("state", cls, "a frozen attrs class", of=of)
         self.cls: type[attrs.AttrsInstance] = cls
-        self._check = cast("Record", Schema(of, cls, names).shape)
-        self.follows: Callable[[Any, Any], bool] = self._check.follows
+        self.shape: Record = cast("Record", Schema(of, cls, names).shape)
+        """What its instances look like."""
+        self._check = _unchanging(self.shape)
+        self.follows: Callable[[Any, Any], bool] = glance_at_change(self._check.checks)
         """Whether a state passes `check` after another, at a glance."""
         _refuse_mutable(of, cls, names, set())
         try:
@@ -51,6 +58,7 @@ class StateClass(Generic[S]):
         except TypeError as error:
             allowed = f"a class whose fields all have defaults ({error})"
             raise SpecError("state", cls, allowed, of=of) from error
+        _refuse_mutable_defaults(of, self.initial, self._check)
 
     def check(self, new: S, old: S) -> None:
         """Raise `InvalidDecision` if a field that is new in ``new`` has not its declared type."""
@@ -58,6 +66,44 @@ class StateClass(Generic[S]):
             self._check.check(new, before=old)
         except InvalidData as error:
             raise InvalidDecision(f"the new state is no {self.cls.__name__}: {error}") from None
+
+
+@final
+@frozen
+class Unchanging(Shape):
+    """A shape, but for values that can change: a field of a state holds none."""
+
+    shape: Shape
+    name: str = field(init=False)
+    exact: frozenset[type] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        name = f"{self.shape.name} that cannot change (see trido.freeze)"
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "exact", self.shape.exact)
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is one, and cannot change."""
+        return not _is_mutable(value) and self.shape.accepts(value)
+
+    def build(self, value: Any, path: str) -> Any:
+        """As the shape does."""
+        return self.shape.build(value, path)
+
+
+def _unchanging(record: Record) -> Record:
+    """The same class, of whose instances no field holds what can change."""
+    strict = copy.copy(record)
+    strict.checks = tuple(
+        (name, Unchanging(shape) if _may_change(shape) else shape) for name, shape in record.checks
+    )
+    return strict
+
+
+def _may_change(shape: Shape) -> bool:
+    """Whether it would accept something that can change."""
+    taken = [kind for kind in _MUTABLE for one in shape.exact if issubclass(kind, one)]
+    return bool(taken) or not shape.exact
 
 
 def is_frozen(cls: type) -> bool:
@@ -80,6 +126,18 @@ def _refuse_mutable(of: str, cls: type, names: Names, seen: set[type]) -> None:
                 raise SpecError(f"{cls.__name__}.{name}", declared, allowed, of=of)
             if part not in seen and (attrs.has(part) or dataclasses.is_dataclass(part)):
                 _refuse_mutable(of, part, names, seen)
+
+
+def _refuse_mutable_defaults(of: str, initial: object, record: Record) -> None:
+    for name in (name for name, shape in record.checks if isinstance(shape, Unchanging)):
+        value = getattr(initial, name)
+        if _is_mutable(value):
+            allowed = "a default that cannot change, such as trido.freeze() makes of a dict"
+            raise SpecError(f"{record.name}.{name}", value, allowed, of=of)
+
+
+def _is_mutable(value: object) -> bool:
+    return isinstance(value, _MUTABLE) and not isinstance(value, FrozenDict)
 
 
 def _parts(declared: Any) -> typing.Iterator[type]:

@@ -17,6 +17,7 @@ from attrs import frozen
 from trido.agents.action import Action, AsyncAction
 from trido.agents.action_errors import ActionTimeout, StepFailed
 from trido.agents.policies import Retry
+from trido.errors import SpecError
 from trido.runtime.meters import Admission, Meters
 from trido.runtime.undo import Effect, undo
 from trido.supervision import Backoff
@@ -48,6 +49,7 @@ async def run_action(action: Action[D, R], params: D, *, meters: Meters | None =
       meters: what its policies have seen so far. Without it, nothing.
 
     Raises:
+      SpecError: it is no action.
       InvalidData: the parameters are not what the action takes. Nothing has run.
       InvalidResult: the result is not what the function promises.
       ActionTimeout: the attempt took longer than ``timeout``.
@@ -56,6 +58,8 @@ async def run_action(action: Action[D, R], params: D, *, meters: Meters | None =
       BaseExceptionGroup: a compensation failed: the error, then a `CompensationFailed` for each.
       Exception: whatever the function raised.
     """
+    if not isinstance(action, Action):
+        raise SpecError("action", action, "a trido.Action: see trido.action", of="run_action")
     result: R = await perform(action, params, meters or Meters(), in_task)
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, cast, final
 
@@ -83,6 +83,7 @@ class Agent(Definition[S]):
         **settings: Unpack[SettingOptions],
     ) -> None:
         super().__init__(name, state=state, version=version, upgrades=upgrades)
+        self._refuse_unknown(settings, SettingOptions.__annotations__)
         self.settings: Settings = Settings(of=self.of, **cast("Any", settings))
         self.lives: Lifespan | None = None
 
@@ -124,6 +125,7 @@ class Agent(Definition[S]):
         Raises:
           SpecError: an argument is not what it may be.
         """
+        self._refuse_unknown(options, _OPTIONS)
         policy = {key: options.pop(key) for key in _POLICY if key in options}  # type: ignore[misc]
         changed = cast("dict[str, Any]", options)
         settings = evolve(self.settings, **changed) if changed else self.settings
@@ -131,9 +133,15 @@ class Agent(Definition[S]):
             agent=self, id=id, settings=settings, runtime=runtime, **cast("Any", policy)
         )
 
+    def _refuse_unknown(self, given: Mapping[str, Any], known: Container[str]) -> None:
+        for name in given:
+            if name not in known:
+                raise TypeError(f"{self.of} got an unexpected keyword argument {name!r}")
+
     def run_by(self, ref: AgentRef[S]) -> AbstractAsyncContextManager[Any]:
         """The lifespan of one run."""
         return cast("Lifespan", self.lives)(ref)
 
 
+_OPTIONS = frozenset({*PolicyOptions.__annotations__, *SettingOptions.__annotations__})
 _POLICY = tuple(PolicyOptions.__annotations__)

@@ -192,7 +192,7 @@ class Runs:
                 flight.standing.settle("failed", type(error).__name__)
             return None
         name, params = directive.action.name, directive.params
-        failed = RunFailed(name, params, kind=type(error).__name__, error=redacted(error))
+        failed = RunFailed(name, params, kind=type(error).__name__, error=_words(error))
         return Signal(directive.error, failed)
 
     def _interrupted(self, flight: Flight, run: AgentRun[Any]) -> None:
@@ -230,3 +230,9 @@ class Runs:
             place.runs.put(directive)
 
         self._place.bury_directive(directive, reason, again)
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, and by what."""
+    cause = error.__cause__
+    return redacted(error) if cause is None else f"{redacted(error)}, by {_words(cause)}"

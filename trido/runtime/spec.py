@@ -68,6 +68,8 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         of = f"AgentSpec {name('AgentSpec', self.id)!r}"
         if self.id == PARENT:
             raise SpecError("id", self.id, "another: Emit(to='parent') means the parent", of=of)
+        if self.runtime is not None and not hasattr(self.runtime, "env"):
+            raise SpecError("runtime", self.runtime, "what trido.open_runtime gives", of=of)
         if self.settings.durability != "none":
             self._check_durability(of)
         seconds(of, "kill_timeout", self.kill_timeout)

@@ -39,7 +39,7 @@ class StateCodec(Generic[S]):
         self.definition: Definition[S] = definition
         self._what = f"state of {definition.of}"
         self._cls = definition.state.cls
-        self._coder = cast("Record", Compiler(definition.of).record(definition.state._check))
+        self._coder = cast("Record", Compiler(definition.of).record(definition.state.shape))
         self._version = definition.version
         head = {"version": self._version.number, "fields": sorted(self._coder.fields)}
         self._head = write(head)
