@@ -24,7 +24,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, final
 
 import trio
 from attrs import evolve
@@ -437,8 +437,8 @@ class Durable(Generic[S]):
             self._answer_again(ahead.envelope, kept.reply)
             self.place.state, self.place.revision = self.state, self.revision
             self._claim_again()
-        elif isinstance(outcome, Error):
-            self._failed(outcome.error)
+        else:
+            self._failed(cast("Error", outcome).error)
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, Unavailable):

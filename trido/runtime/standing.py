@@ -161,9 +161,6 @@ class Ledger:
     def __contains__(self, id: tuple[int, int]) -> bool:
         return id in self._open
 
-    def __len__(self) -> int:
-        return len(self._open)
-
     def open(self, id: tuple[int, int], cause: Signal, attempts: int) -> Standing:
         """One more that is to be carried out."""
         standing = self._open[id] = Standing(self, id, cause, attempts)
@@ -195,7 +192,7 @@ class Ledger:
             self._send(Resolve(self._durable.key, *standing.id, "retry"), _nothing)
         if standing.status is not None:
             self._mark(standing, standing.status, standing.why, self.forget)
-        elif standing.go is not None:
+        else:
             self._mark(standing, standing.goes_by, "", self._go)
 
     def _mark(
