@@ -13,7 +13,6 @@ from tests.runtime.books import Books, Charge, do, keeper, killed, note, office
 from tests.runtime.desk import Log, settle
 from tests.runtime.test_durable_turns import Answers, answer
 from tests.runtime.till import Till
-from trido.journal import Unavailable
 from trido.journal.operations import Claim, Resolve
 from trido.journal.rows import AgentKey
 from trido.runtime.standing import Ledger, Standing
@@ -121,6 +120,19 @@ async def test_what_somebody_else_has_resolved_is_carried_out_after_the_next_cla
         await b.wait_for(lambda state: state.seen == ("hi",))
         await settle()
         assert books.standing()[0] == "1.0 Emit done"
+
+
+async def test_an_outcome_that_was_written_although_it_was_not_said_is_not_said_again() -> None:
+    books, till = Books(), Till()
+    agent = payer(5.0)
+    async with office(books, agent, till=till) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        await ref.call(do("pay"))
+        await settle()
+        books.loses = 1
+        await trio.sleep(10)
+        assert (1, 0) not in ledger_of(ref)
+        assert (books.marks(), till.lines) == (["1.0 done"], "<x x")
 
 
 async def test_an_outcome_that_a_claim_has_made_unknown_is_not_said_again() -> None:
@@ -252,12 +264,15 @@ async def test_an_unknown_outcome_is_told_once_although_its_agent_is_stopped_and
     async with killed(books, agent, executors=once(Till())) as rt:
         await (await rt.start_agent(agent, id="a")).call(do("pay"))
         await settle()
-    async with office(books, agent, executors=once(Till())) as rt:
-        ref = await rt.start_agent(agent, id="a")
+    async with (
+        office(books, agent, executors=once(Till())) as rt,
+        trido.open_supervisor(agent.spec(id="a", runtime=rt)) as sup,
+    ):
+        ref = sup["a"].value
         await settle()
         assert [one.id for one in rt.dead_letters] == ["a/1.0"]
-        await ref.stop()
-        await ref.revive()
+        await sup.stop_child("a")
+        await sup.restart_child("a")
         await settle()
         assert (ref.incarnation, ref.state()) == (2, Log(("pay",)))
         assert [one.id for one in rt.dead_letters] == ["a/1.0"]
