@@ -13,7 +13,7 @@ from tests.runtime.books import Books, Charge, do, keeper, killed, note, office
 from tests.runtime.desk import Log, settle
 from tests.runtime.test_durable_turns import Answers, answer
 from tests.runtime.till import Till
-from trido.journal.operations import Claim, Resolve
+from trido.journal.operations import Claim, Mark, Resolve
 from trido.journal.rows import AgentKey
 from trido.runtime.standing import Ledger, Standing
 
@@ -120,6 +120,40 @@ async def test_what_somebody_else_has_resolved_is_carried_out_after_the_next_cla
         await b.wait_for(lambda state: state.seen == ("hi",))
         await settle()
         assert books.standing()[0] == "1.0 Emit done"
+
+
+async def test_what_is_done_while_the_agent_is_claimed_is_said_after_that() -> None:
+    books, till = Books(), Till()
+    agent = payer(5.0)
+    async with office(books, agent, till=till) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        await ref.call(do("pay"))
+        books.fails = 10**6
+        await ref.cast(note("x"))
+        await trio.sleep(10)
+        assert (ref.status().state, till.lines) == ("recovering", "<x x")
+        books.fails = 0
+        await ref.wait_for(lambda state: "x" in state.seen)
+        await settle()
+        assert books.standing() == ["1.0 Charge done"]
+        assert till.lines == "<x x"
+
+
+async def test_marks_that_fail_together_have_the_agent_claimed_once() -> None:
+    books = Books()
+    agent = keeper(does={"both": [Charge("x", 1.0), trido.Emit(note("hi"), to="b")]})
+    other = keeper("other", durability="none")
+    async with office(books, agent, other, till=Till()) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        await rt.start_agent(other, id="b")
+        await ref.call(do("both"))
+        release, before = books.hold(), len(books.writes)
+        await trio.sleep(5)
+        books.fails = 1
+        release()
+        await settle()
+        assert [type(one) for one in books.writes[before:]] == [Claim, Mark, Mark]
+        assert books.standing() == ["1.0 Charge done", "1.1 Emit done"]
 
 
 async def test_an_outcome_that_was_written_although_it_was_not_said_is_not_said_again() -> None:
