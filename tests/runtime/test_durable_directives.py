@@ -342,15 +342,10 @@ async def test_publishing_and_sending_outside_are_marked_as_well() -> None:
             await ref.call(do("tell"))
             await settle()
             assert books.standing() == ["1.0 Emit pending", "1.1 Emit done"]
-            assert [one.data async for one, _ in both(signals)] == ["first", "all"]
+            assert [(await anext(signals)).data for _ in range(2)] == ["first", "all"]
         await settle()
         assert books.standing() == ["1.0 Emit done", "1.1 Emit done"]
         assert [one.id for one in sent] == ["1.1"]
-
-
-async def both(signals: Any) -> Any:
-    for n in range(2):
-        yield await signals.__anext__(), n
 
 
 async def test_publishing_that_waits_when_its_agent_ends_is_dead_or_kept() -> None:

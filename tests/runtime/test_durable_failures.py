@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -15,6 +15,7 @@ from tests.runtime.test_durable_turns import Answers, answer
 from tests.runtime.till import Till
 from trido.journal import Corrupt, Fenced, JournalError, Unavailable
 from trido.journal.operations import Claim
+from trido.journal.port import Store
 from trido.journal.rows import AgentKey
 from trido.journal.rules import Slot
 
@@ -405,7 +406,7 @@ async def test_corruption_is_a_failed_start_of_that_agent_only() -> None:
             return outcomes
 
     async with office(books, agent) as rt:
-        books.session._store = Damaged(books.session._store)
+        books.session._store = cast("Store", Damaged(books.session._store))
         with pytest.raises(trido.StartFailed) as caught:
             await rt.start_agent(agent, id="a")
         assert isinstance(caught.value.__cause__, Corrupt)

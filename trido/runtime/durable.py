@@ -437,6 +437,7 @@ class Durable(Generic[S]):
             self._answer_again(ahead.envelope, kept.reply)
             self.place.state, self.place.revision = self.state, self.revision
             self._claim_again()
+            self.ended()
         else:
             self._failed(cast("Error", outcome).error)
 

@@ -137,8 +137,6 @@ class Posted(Envelope):
 
     def give_up(self) -> None:
         """Its sender has ended."""
-        if self._is_over:
-            return
         self._is_over = True
         self._receiver.mailbox.withdraw(self)
         give_up(self._sender, self._emit, self._standing, AgentStopped(self._sender.id))

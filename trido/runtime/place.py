@@ -259,10 +259,7 @@ class AgentPlace(Errands[S]):
 
     def take_back(self, envelope: Envelope) -> None:
         """Its turn did not happen: it is the next to be served."""
-        if self._ended is None:
-            self.mailbox.put_back(envelope)
-        else:
-            self._fail_one(envelope, self._ended, None)
+        self.mailbox.put_back(envelope)
 
     def died_on(self, envelope: Envelope, error: BaseException, end: End) -> None:
         """The run ended while it served this."""

@@ -28,7 +28,7 @@ async def resolve(env: Environment, id: str, to: Resolution) -> None:
         raise SpecError("id", id, "of an agent in a journal: this runtime has none", of="resolve")
     await trio.lowlevel.checkpoint_if_cancelled()
     await _resolve(env, env.session, id, Resolve(agent, *directive, to))
-    if env.letters is not None:
+    if env.letters is not None:  # pragma: no branch - a runtime has them
         env.letters.forget(id)
 
 

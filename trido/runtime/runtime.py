@@ -129,7 +129,7 @@ class Runtime:
 
     async def yields(self, id: str) -> None:
         """Stop an agent that was woken, for its parent starts it."""
-        if self._waker is not None:
+        if self._waker is not None:  # pragma: no branch - only durable agents are asked for
             await self._waker.yields(id)
 
     async def start_spec(self, spec: AgentSpec[Any]) -> AgentRef[Any]:

@@ -26,8 +26,8 @@ class Storage:
     def __init__(self, env: Environment, journal: Journal) -> None:
         self._env = env
         self._journal = journal
-        self._opened: AbstractAsyncContextManager[Session] | None = None
-        self._session: Session | None = None
+        self._opened: AbstractAsyncContextManager[Session]
+        self._session: Session
         self._shield = trio.CancelScope()
         self._nursery = trio.open_nursery()
 
@@ -42,8 +42,6 @@ class Storage:
 
     async def close(self) -> None:
         """Write what is left, and close it. It is not cut short by being cancelled."""
-        if self._session is None or self._opened is None:
-            return
         self._shield.shield = True
         self._session.close()
         try:

@@ -18,6 +18,7 @@ from trido.agents.codec import micros, moment_of
 from trido.journal import JournalError
 from trido.journal.operations import Waking
 from trido.journal.rows import AgentKey, Wake
+from trido.journal.session import Session
 from trido.runtime.agent import Agent
 from trido.supervision import (
     ChildAlreadyPresent,
@@ -101,7 +102,7 @@ class Waker:
         with self._scope, session.watch(self._told):
             while True:
                 self._hint = trio.Event()
-                due = await self._look()
+                due = await self._look(session)
                 with trio.CancelScope() as scope:
                     if due is not None:
                         wait = self._runtime.env.wait_for(due)
@@ -114,11 +115,11 @@ class Waker:
             self._hinted.add(agent.id)
             self._hint.set()
 
-    async def _look(self) -> datetime | None:
+    async def _look(self, session: Session) -> datetime | None:
         """Wake all that are to be; when to look again, if that is known."""
         now = self._runtime.env.now()
         try:
-            found = await self._find(now)
+            found = await self._find(session, now)
         except JournalError as error:
             _LOG.warning("who is to be woken cannot be read: %s", error)
             return now + timedelta(seconds=_PAUSE)
@@ -128,17 +129,16 @@ class Waker:
         later = [one.due for one in found if one.due is not None and one.due > until]
         return moment_of(min(later)) if later else None
 
-    async def _find(self, now: datetime) -> list[Wake]:
+    async def _find(self, session: Session, now: datetime) -> list[Wake]:
         """All that have something to do, now or later, and do not run."""
-        session, found = self._runtime.env.session, list[Wake]()
+        found = list[Wake]()
         after: AgentKey | None = None
-        while session is not None:
+        while True:
             page = await session.read(Waking(micros(now + _FAR), after=after, limit=_PAGE))
             found.extend(one for one in page if self._is_asleep(one.agent.id))
             if len(page) < _PAGE:
-                break
+                return found
             after = page[-1].agent
-        return found
 
     def _is_asleep(self, id: str) -> bool:
         """Whether it does not run; one that has run, and ended, is not woken without a reason."""
