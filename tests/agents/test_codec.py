@@ -222,7 +222,16 @@ SPAWN = st.builds(
     id=st.none() | TEXTS,
     detached=st.booleans(),
     on_parent_death=st.sampled_from(["stop", "continue", "orphan"]),
-    settings=st.dictionaries(TEXTS, PLAIN, max_size=2),
+    settings=st.fixed_dictionaries(
+        {},
+        optional={
+            "mailbox": st.integers(1, 10**20),
+            "overflow": st.sampled_from(["block", "reject"]),
+            "turn_limit": st.floats(0.0, allow_nan=False),
+            "trap_exits": st.booleans(),
+            "subscribe": st.lists(st.just("order.*"), max_size=2),
+        },
+    ),
 )
 DIRECTIVES = st.one_of(
     st.builds(trido.Emit, SIGNALS, to=st.none() | TEXTS | REFS | st.builds(trido.Via, TEXTS)),

@@ -98,7 +98,7 @@ def test_a_broken_supervisor_kills_its_children_and_says_so(
 def test_callers_learn_what_broke_the_supervisor(
     kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether it was broken in its own task, or in theirs."""
+    """Whether it was broken by a child or by a request."""
     broken_on(kind, monkeypatch, ("root",))
 
     async def main() -> None:
@@ -254,7 +254,6 @@ def test_a_request_of_somebody_who_has_gone_is_not_begun() -> None:
     async def main() -> None:
         async with trido.open_supervisor() as sup:
             with trio.CancelScope() as impatient.scope:
-                sup.post(Tick(now=trio.current_time()))  # or it would be served on the spot
                 impatient.sup = sup
                 await sup.start_child(idle)
             assert impatient.scope.cancelled_caught

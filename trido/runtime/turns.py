@@ -51,7 +51,7 @@ def serve(run: AgentRun[Any], envelope: Envelope) -> None:
         return
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
-        return  # noqa: ASYNC104  # it is raised where the run ends
+        return  # noqa: ASYNC104  # the run ends by it
     try:
         if route.is_async:
             _begin(run, route, data, envelope)

@@ -37,7 +37,7 @@ from typing import (
 
 import trio
 from attrs import evolve
-from outcome import Error, Outcome, Value
+from outcome import Error, Value
 from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
 
 from trido.supervision import draw, errors, events
@@ -119,10 +119,7 @@ class SupervisorBase:
         self.nursery: trio.Nursery | None = None
         self._inbox: deque[Input] = deque()
         self._sleeper: Task | None = None
-        self._callers: dict[int, Task | None] = {}
-        """Who waits for the reply of which number; None: somebody who does not sleep yet."""
-        self._answers: dict[int, Outcome[None]] = {}
-        """Replies to those who do not."""
+        self._callers: dict[int, Task] = {}
         self._number = 0
         self.error: BaseException | None = None
         """What leaves the supervisor once it has ended, if anything."""
@@ -329,40 +326,7 @@ class SupervisorBase:
         self._number += 1
         number = self._number
         now, u = trio.current_time(), random.random()
-        request = Request(now=now, u=u, number=number, asked=asked, id=id, record=record)
-        self._callers[number] = None
-        if self._sleeper is None:
-            self.post(request)
-        else:
-            self._handle_here(request, self._sleeper)
-        answer = self._answers.pop(number, None)
-        if answer is None:
-            await self._answer_of(number)
-        else:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            answer.unwrap()
-        return before
-
-    def _handle_here(self, request: Request, sleeper: Task) -> None:
-        """Handle a request in the task of whoever asks, while the supervisor's own one sleeps.
-
-        Two changes of task would take as long as most requests do. What may start children runs in
-        the context of the supervisor's task as ever, and that is woken if there is more to do.
-        """
-        self._sleeper = None  # so that nobody wakes it in between
-        due = self._machine.next_deadline()
-        self._inbox.append(request)
-        try:
-            sleeper.context.run(self._work)
-        except BaseException as error:  # noqa: ASYNC103  # raised again where it belongs
-            trio.lowlevel.reschedule(sleeper, Error(error))
-            return
-        if self._inbox or self._finished or self._machine.next_deadline() < due:
-            trio.lowlevel.reschedule(sleeper)
-        else:
-            self._sleeper = sleeper
-
-    async def _answer_of(self, number: int) -> None:
+        self.post(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
         self._callers[number] = trio.lowlevel.current_task()
 
         def abort(_: RaiseCancelT) -> Abort:
@@ -372,6 +336,7 @@ class SupervisorBase:
             return Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)
+        return before
 
     def refuse_deadlock(self, what: str) -> None:
         """Raise `DeadlockError` if the calling task's child cannot be started or stopped first."""
@@ -508,17 +473,11 @@ class SupervisorBase:
     def _finish(self) -> None:
         self._finished = True
         self.winds_up.set()
-        for number in tuple(self._callers):
+        callers, self._callers = self._callers, {}
+        for task in callers.values():
             stopped = errors.SupervisorStopped(self.id)
             stopped.__cause__ = self.error
-            self._answer(number, Error(stopped))
-
-    def _answer(self, number: int, answer: Outcome[None]) -> None:
-        task = self._callers.pop(number)
-        if task is None:
-            self._answers[number] = answer
-        else:
-            trio.lowlevel.reschedule(task, answer)
+            trio.lowlevel.reschedule(task, Error(stopped))
 
     def _end(self) -> None:
         self._finish()
@@ -597,8 +556,9 @@ class SupervisorBase:
 
     def _reply(self, operation: Reply) -> None:
         error = operation.error
+        answer = Value(None) if error is None else Error(error)
         if operation.number in self._callers:
-            self._answer(operation.number, Value(None) if error is None else Error(error))
+            trio.lowlevel.reschedule(self._callers.pop(operation.number), answer)
 
     def _interrupt_body(self, operation: InterruptBody) -> None:
         self.body_scope.cancel(reason=f"supervisor {self.id!r} gives up")
