@@ -79,11 +79,13 @@ from trido.runtime import AgentSpec as AgentSpec
 from trido.runtime import AgentStatus as AgentStatus
 from trido.runtime import AgentStopped as AgentStopped
 from trido.runtime import AlreadyRegistered as AlreadyRegistered
+from trido.runtime import AnswerNotKept as AnswerNotKept
 from trido.runtime import Blocked as Blocked
 from trido.runtime import DeadLetter as DeadLetter
 from trido.runtime import DeadLetters as DeadLetters
 from trido.runtime import Delivery as Delivery
 from trido.runtime import DirectiveFailed as DirectiveFailed
+from trido.runtime import DirectiveUnknown as DirectiveUnknown
 from trido.runtime import Executor as Executor
 from trido.runtime import Health as Health
 from trido.runtime import IntakeClosed as IntakeClosed
@@ -163,6 +165,7 @@ __all__ = [
     "AgentStatus",
     "AgentStopped",
     "AlreadyRegistered",
+    "AnswerNotKept",
     "AsyncAction",
     "Backoff",
     "Blocked",
@@ -194,6 +197,7 @@ __all__ = [
     "Demonitor",
     "Directive",
     "DirectiveFailed",
+    "DirectiveUnknown",
     "Down",
     "DuplicateChild",
     "DynamicSupervisor",

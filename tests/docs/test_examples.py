@@ -2,6 +2,7 @@
 
 import ast
 import runpy
+import sys
 import textwrap
 from pathlib import Path
 
@@ -18,7 +19,10 @@ def promised(path: Path) -> str | None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_example_runs(
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(path)])
     names = runpy.run_path(str(path), run_name="__main__")
     assert callable(names["main"])
     text = promised(path)

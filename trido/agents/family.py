@@ -51,7 +51,9 @@ class SpawnAgent(Directive):
             raise SpecError("agent", self.agent, "a trido.Agent", of="SpawnAgent")
         if not isinstance(self.settings, Mapping):
             raise SpecError("settings", self.settings, "a mapping of names", of="SpawnAgent")
-        self.agent.spec(id=self.id or f"?/{self.tag}", **self.settings)  # refuses what cannot be
+        # It refuses what cannot be. Whether the child can be durable is for its runtime to say.
+        settings = {**self.settings, "durability": "none"}
+        self.agent.spec(id=self.id or f"?/{self.tag}", **settings)
 
 
 @final

@@ -11,6 +11,7 @@ from trido.runtime.errors import AgentCrashed as AgentCrashed
 from trido.runtime.errors import AgentParked as AgentParked
 from trido.runtime.errors import AgentStopped as AgentStopped
 from trido.runtime.errors import AlreadyRegistered as AlreadyRegistered
+from trido.runtime.errors import AnswerNotKept as AnswerNotKept
 from trido.runtime.errors import DirectiveFailed as DirectiveFailed
 from trido.runtime.errors import IntakeClosed as IntakeClosed
 from trido.runtime.errors import LinkedExit as LinkedExit
@@ -33,6 +34,7 @@ from trido.runtime.runtime import open_runtime as open_runtime
 from trido.runtime.settings import MaxErrors as MaxErrors
 from trido.runtime.settings import max_errors as max_errors
 from trido.runtime.spec import AgentSpec as AgentSpec
+from trido.runtime.standing import DirectiveUnknown as DirectiveUnknown
 from trido.runtime.subscription import Subscription as Subscription
 from trido.runtime.subscription import SubscriptionStatistics as SubscriptionStatistics
 from trido.runtime.watchdog import Blocked as Blocked

@@ -64,7 +64,10 @@ class Agent(Definition[S]):
       version: of the state, as a journal keeps it: one more whenever the state class changes.
       upgrades: what makes a state of version ``n`` one of version ``n + 1``, by ``n``: a pure
         function of its fields, a mapping of names to plain data, that gives such a mapping.
-      durability: what survives the process: ``"none"``, nothing. The others need a journal.
+      durability: what survives the process: nothing (``"none"``); all that is answered or seen
+        (``"buffered"``); and that also if the machine crashes (``"sync"``). The last two need a
+        runtime with a journal, and go on after a crash with what was committed, whatever
+        ``recover`` says.
 
     Raises:
       SpecError: an argument is not what it may be.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
 import trio
-from outcome import Error
+from outcome import Error, Outcome
 from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Address, Emit, Signal
@@ -27,6 +27,7 @@ from trido.runtime.family import FamilyDirective, FamilyErrand
 from trido.runtime.ids import new_id
 from trido.runtime.monitors import down, exits
 from trido.runtime.ref import AgentRef
+from trido.runtime.standing import Standing, give_up
 
 if TYPE_CHECKING:
     from trido.runtime.bus import Bus
@@ -68,7 +69,7 @@ def carry_out(place: Place, directive: Directive, origin: Origin) -> None:
             how(place, directive, origin)
         else:
             executor = place.env.executors[type(directive)]
-            _send_out(place, executor, directive, directive, origin)
+            send_out(place, executor, directive, directive, origin.cause(place))
     except Exception as error:  # somebody's clock, say
         place.directive_failed(directive, error)
 
@@ -120,7 +121,7 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
     to = emit.to
     if isinstance(to, Via):
         outgoing = _stamped(place, emit.signal, origin)
-        _send_out(place, place.env.dispatch[to.name], emit, outgoing, origin)
+        send_out(place, place.env.dispatch[to.name], emit, outgoing, origin.cause(place))
         return
     signal = emit.signal
     if origin.can_be_traced:  # who follows a trace sees where it leads; nobody else pays for it
@@ -128,7 +129,7 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
     if isinstance(to, AgentRef):
         _send(place, to.place, signal)
     elif to is None:
-        _publish(place, signal)
+        publish(place, signal)
     else:
         id = to.id if isinstance(to, Address) else to
         receiver = place.parent if id == PARENT else place.env.places.get(id)
@@ -154,9 +155,10 @@ _BUS: Final = "bus"
 class Publishing:
     """A signal that some subscribers have no room for yet."""
 
-    __slots__ = ("_bus", "_place", "_publication", "_signal")
+    __slots__ = ("_bus", "_place", "_publication", "_signal", "_standing")
 
-    def __init__(self, place: Place, bus: Bus, signal: Signal) -> None:
+    def __init__(self, place: Place, bus: Bus, signal: Signal, standing: Standing | None) -> None:
+        self._standing = standing
         self._place = place
         self._bus = bus
         self._signal = signal
@@ -165,27 +167,34 @@ class Publishing:
     def begin(self) -> bool:
         """Offer it to everybody."""
         self._publication = self._bus.offer(self._signal, self._done)
+        if self._publication is None and self._standing is not None:
+            self._standing.done()
         return self._publication is None
 
     def _done(self) -> None:
+        if self._standing is not None:
+            self._standing.done()
         self._place.outbox.done(_BUS)
 
     def give_up(self) -> None:
         """Its publisher has ended."""
         if self._publication is not None:
             self._publication.withdraw()
+        if self._standing is not None and self._standing.give_up():
+            return
         place, signal = self._place, self._signal
 
         def again(other: Place) -> None:
-            _publish(other, signal)
+            publish(other, signal)
 
         place.bury_directive(Emit(signal), AgentStopped(place.id), again)
 
 
-def _publish(place: Place, signal: Signal) -> None:
+def publish(place: Place, signal: Signal, standing: Standing | None = None) -> None:
+    """Bring a signal to all who have subscribed to such signals."""
     bus = place.env.bus
     if bus is not None:  # without a runtime nobody has subscribed
-        place.outbox.put(_BUS, Publishing(place, bus, signal))
+        place.outbox.put(_BUS, Publishing(place, bus, signal, standing))
 
 
 # Executors ----------------------------------------------------------------------------------------
@@ -198,7 +207,17 @@ class Errand:
     The task belongs to the agent's place: a crash of the agent does not interrupt it.
     """
 
-    __slots__ = ("_delivery", "_directive", "_executor", "_gone", "_place", "_scope", "_what")
+    __slots__ = (
+        "_delivery",
+        "_directive",
+        "_executor",
+        "_gone",
+        "_is_given_up",
+        "_place",
+        "_scope",
+        "_standing",
+        "_what",
+    )
 
     def __init__(
         self,
@@ -207,7 +226,11 @@ class Errand:
         directive: Directive,
         what: object,
         delivery: Delivery,
+        *,
+        standing: Standing | None = None,
     ) -> None:
+        self._standing = standing
+        self._is_given_up = False
         self._place = place
         self._executor = executor
         self._directive = directive
@@ -217,10 +240,19 @@ class Errand:
         self._gone: trio.Event | None = None
 
     def begin(self) -> bool:
-        """Call the executor."""
+        """Call the executor; if it must not be called twice, when that is durable."""
+        standing = self._standing
+        if standing is not None and self._executor.delivery == "at_most_once":
+            standing.start(self._begin)
+        else:
+            self._begin()
+        return False
+
+    def _begin(self) -> None:
+        if self._is_given_up:
+            return
         self._scope = trio.CancelScope()
         self._place.spawn(self._carry_out, self._scope)
-        return False
 
     @enable_ki_protection
     async def _carry_out(self, scope: trio.CancelScope) -> None:
@@ -231,6 +263,7 @@ class Errand:
                 self._gone.set()
         if isinstance(outcome, Error):
             self._place.directive_failed(self._directive, outcome.error)
+        self._settle(outcome)
         if self._gone is None:
             self._place.outbox.done(self._executor)
             return
@@ -238,8 +271,17 @@ class Errand:
             self._bury(OutcomeUnknown(self._place.id))
         self._place.errand_gone(self._gone)
 
+    def _settle(self, outcome: Outcome[object] | None) -> None:
+        if self._standing is None or outcome is None:
+            return
+        if isinstance(outcome, Error):
+            self._standing.settle("failed", type(outcome.error).__name__)
+        else:
+            self._standing.done()
+
     def give_up(self) -> None:
         """Its agent has ended."""
+        self._is_given_up = True
         if self._scope is None:
             self._bury(AgentStopped(self._place.id))
         else:
@@ -247,6 +289,9 @@ class Errand:
             self._place.end_errand(self._scope, self._gone)
 
     def _bury(self, reason: AgentError) -> None:
+        if self._standing is not None:
+            give_up(self._place, self._directive, self._standing, reason)
+            return
         executor, directive = self._executor, self._directive
         what, delivery = self._what, self._delivery
 
@@ -256,11 +301,21 @@ class Errand:
         self._place.bury_directive(directive, reason, again)
 
 
-def _send_out(
-    place: Place, executor: Executor, directive: Directive, what: object, origin: Origin
+def send_out(
+    place: Place,
+    executor: Executor,
+    directive: Directive,
+    what: object,
+    cause: Signal,
+    *,
+    standing: Standing | None = None,
 ) -> None:
-    delivery = Delivery(id=new_id(), agent=place.id, signal=origin.cause(place))
-    place.outbox.put(executor, Errand(place, executor, directive, what, delivery))
+    """Have an executor do ``what`` a directive wants done."""
+    id = new_id() if standing is None else standing.name
+    delivery = Delivery(id=id, agent=place.id, signal=cause)
+    place.outbox.put(
+        executor, Errand(place, executor, directive, what, delivery, standing=standing)
+    )
 
 
 # Everything else ----------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ class DeadLetter:
     """Why: what a caller would have been told."""
     directive: Directive | None = field(default=None, kw_only=True)
     """The directive, if it is one."""
+    id: str | None = field(default=None, kw_only=True)
+    """Names the directive in a journal, for `Runtime.resolve`; None if it is in none."""
     by: str = field(default="", kw_only=True)
     """The id of the agent that gave it up: whom it was sent to, or who sent it."""
     _to: AgentRef[Any] | None = field(default=None, kw_only=True, alias="to")
@@ -96,6 +98,12 @@ class DeadLetters:
         self._kept[id(letter)] = letter
         if len(self._kept) > self._most:
             del self._kept[next(iter(self._kept))]
+
+    def forget(self, id: str) -> None:
+        """A directive of this id is a dead letter no more."""
+        for key, letter in tuple(self._kept.items()):
+            if letter.id == id:
+                del self._kept[key]
 
     @enable_ki_protection
     async def resend(self, letter: DeadLetter) -> None:

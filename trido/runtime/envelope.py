@@ -107,6 +107,14 @@ class Call(Envelope):
         self._settle(Error(error))
         return True
 
+    def lose(self, error: Exception) -> None:
+        """Raise ``error`` in the caller: what became of it is not known."""
+        self._settle(Error(error))
+
+    def end(self, outcome: Outcome[object]) -> None:
+        """Its caller was cancelled, and waited for what came of it: that is over."""
+        self._settle(outcome)
+
     def drop(self) -> None:
         """Its caller waits no more."""
         self.outcome = _DROPPED

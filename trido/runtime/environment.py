@@ -10,6 +10,10 @@ from weakref import WeakValueDictionary
 import trio
 from attrs import Factory, define
 
+from trido.agents import Definition
+from trido.agents.codec import Codec
+from trido.journal import Journal
+from trido.journal.session import Session
 from trido.runtime import clock
 from trido.runtime.clock import Trust
 from trido.runtime.dead_letters import DeadLetters
@@ -50,8 +54,28 @@ class Environment:
     watchdog: Watchdog | None = None
     drain: Drain | None = None
     intake_open: bool = True
+    definitions: Mapping[str, Definition[Any]] = Factory(dict)
+    """The agents that are known by their names."""
+    journal: Journal | None = None
+    """Where its durable agents are kept."""
+    codec: Codec | None = None
+    """What writes for that journal, and reads from it."""
+    session: Session | None = None
+    """The journal, while it is open."""
+    awaited: dict[str, list[Callable[[], object]]] = Factory(dict)
+    """What is to be sent to agents that are not there yet, by their ids."""
     letters: DeadLetters | None = None
     """The dead letters of all its agents. One that is alone keeps its own."""
+
+    def arrived(self, place: AgentPlace[Any]) -> None:
+        """An agent is there: send it what was kept for it."""
+        for send in self.awaited.pop(place.id, ()):
+            send()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its runtime ends, and with it all its agents."""
+        return self.runtime is not None and self.runtime.is_ending
 
     @property
     def refuses(self) -> bool:

@@ -13,10 +13,12 @@ from typing import Any, Final, TypeVar
 import trio
 
 from trido.agents import Directive
+from trido.runtime import keep
 from trido.runtime.contained import failure_of
 from trido.runtime.errors import DirectiveFailed
 from trido.runtime.failures import Failures
 from trido.runtime.receiving import Receiving
+from trido.runtime.standing import Standing
 from trido.supervision.current import CURRENT, CleanupTime, Current
 from trido.supervision.incarnation import break_out
 from trido.supervision.messages import Fail
@@ -29,11 +31,17 @@ class Errands(Receiving[S]):
 
     __slots__ = ()
 
+    def carry_out(self, directive: Directive, standing: Standing) -> None:
+        """Begin to carry out a directive that is in the journal."""
+        keep.carry_out(self._whole, directive, standing)
+
     def has_room(self, more: int) -> bool:
         """Whether a turn with so many errands may be committed."""
-        if self._outbox is None and self._runs is None:
+        if self._outbox is None and self._runs is None and self.durable is None:
             return True
         waiting = 0 if self._runs is None else len(self._runs)
+        if self.durable is not None:
+            waiting += self.durable.errands
         return self.outbox.has_room(more, waiting)
 
     def when_done(self, tell: Callable[[], None]) -> None:

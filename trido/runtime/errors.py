@@ -57,6 +57,15 @@ class IntakeClosed(_About):
     said = "is sent nothing more from outside: its runtime has closed the intake"
 
 
+class AnswerNotKept(_About):
+    """The agent has served this very signal before, and its answer was not kept.
+
+    Nothing was done again. The signal was cast then, not called, or its answer was deferred.
+    """
+
+    said = "has served this signal before, and its answer was not kept"
+
+
 class TurnExpired(AgentError):
     """An effectful turn took longer than its ``turn_limit``: nothing of it was committed.
 

@@ -27,6 +27,7 @@ from trido.errors import SpecError
 from trido.runtime.errors import AgentStopped, AlreadyRegistered, NoSuchAgent, NoSuchChild
 from trido.runtime.ref import AgentRef
 from trido.runtime.spec import AgentSpec
+from trido.runtime.standing import Standing, give_up
 from trido.supervision import (
     Backoff,
     ChildNotFound,
@@ -73,6 +74,13 @@ class Member:
     """Where it is, if it is an agent."""
     begun_by: SpawnAgent | None = None
     """The directive that is starting it: that sees to it, in the next run if need be."""
+    standing: Standing | None = None
+    """The directive that spawned it: in the journal for as long as there is the child."""
+
+    def gone(self) -> None:
+        """There is no such child any more."""
+        if self.standing is not None:
+            self.standing.done()
 
 
 @final
@@ -148,16 +156,20 @@ class Family:
         """It will not run again: what becomes of those that live elsewhere."""
         members, self._members = self._members, {}
         for member in members.values():
+            if self._place.ends_for_good:
+                member.gone()
             child = member.place
             if child is not None and child.kin is not None and member.spec is None:
                 _orphan(child, child.kin)
 
     # Directives -------------------------------------------------------------------------------
 
-    async def carry_out(self, directive: FamilyDirective) -> bool:
+    async def carry_out(self, directive: FamilyDirective, standing: Standing | None = None) -> bool:
         """Spawn, stop or adopt a child; False if the run ends first. Raises what goes wrong."""
         if isinstance(directive, SpawnAgent):
-            return await self._spawn(directive)
+            started = await self._spawn(directive)
+            self._stands_by(directive.tag, standing)
+            return started
         if isinstance(directive, StopChild):
             return await self._stop(directive.tag)
         self._adopt(directive)
@@ -168,6 +180,8 @@ class Family:
         member = self._begun(directive)
         member.spec = None if directive.detached else spec
         try:
+            if spec.runtime is not None and spec.settings.durability != "none":
+                await spec.runtime.yields(spec.id)
             if directive.detached:
                 await self._start_outside(member, spec)
             elif not await self._start_here(spec):
@@ -185,6 +199,14 @@ class Family:
         if member.begun_by is not directive:
             raise AlreadyRegistered(tag)
         return member
+
+    def _stands_by(self, tag: str, standing: Standing | None) -> None:
+        """The directive of a child is in the journal for as long as there is the child."""
+        member = self._members.get(tag)
+        if member is not None:
+            member.standing = standing
+        elif standing is not None:
+            standing.done()
 
     async def _start_outside(self, member: Member, spec: AgentSpec[Any]) -> None:
         runtime = self._place.runtime_for("detached=True")
@@ -246,9 +268,10 @@ class Family:
         def refused(allowed: str) -> SpecError:
             return SpecError("ref", ref, allowed, of="AdoptChild")
 
-        if not isinstance(ref, AgentRef) or ref.place.env is not self._place.env:
+        env = self._place.env
+        child = ref.place if isinstance(ref, AgentRef) else env.places.get(ref.id)
+        if child is None or child.env is not env:
             raise refused("the ref of an agent of the same runtime")
-        child = ref.place
         if child.has_ended:
             raise NoSuchAgent(child.id)
         if self._descends_from(child):
@@ -296,7 +319,9 @@ class Family:
         """A child has left for good. If that is by the end of its parent's run, it is kept."""
         ended_itself = down is not None and down.reason == "normal"
         if ended_itself or not self._ends_too(kin):
-            self._members.pop(kin.tag, None)
+            member = self._members.pop(kin.tag, None)
+            if member is not None and not self._place.env.is_ending:
+                member.gone()
 
     def _ends_too(self, kin: Kin) -> bool:
         supervisor = self.supervisor
@@ -306,6 +331,7 @@ class Family:
     def _forget(self, member: Member) -> None:
         if self._members.get(member.tag) is member:
             del self._members[member.tag]
+            member.gone()
 
 
 def _orphan(child: AgentPlace[Any], kin: Kin) -> None:
@@ -325,9 +351,15 @@ class FamilyErrand:
 
     LANE: ClassVar[str] = "children"
 
-    __slots__ = ("_begun_by", "_directive", "_family", "_place")
+    __slots__ = ("_begun_by", "_directive", "_family", "_place", "_standing")
 
-    def __init__(self, place: AgentPlace[Any], directive: FamilyDirective) -> None:
+    def __init__(
+        self,
+        place: AgentPlace[Any],
+        directive: FamilyDirective,
+        standing: Standing | None = None,
+    ) -> None:
+        self._standing = standing
         self._place = place
         self._family = place.family  # from now on: it has to know when a run ends
         self._directive = directive
@@ -344,17 +376,27 @@ class FamilyErrand:
     async def _carry_out(self, run: AgentRun[Any]) -> None:
         place = self._place
         try:
-            if not (run.carries_out and await self._family.carry_out(self._directive)):
+            carries_out = run.carries_out
+            if not (carries_out and await self._family.carry_out(self._directive, self._standing)):
                 return  # the next run does it, if there is one
         except SupervisorStopped:
             self.give_up()  # its runtime ends
         except Exception as error:
             place.directive_failed(self._directive, error)
+            if self._standing is not None:
+                self._standing.settle("failed", type(error).__name__)
+        else:
+            # A child's directive stands for as long as there is the child.
+            if self._standing is not None and not isinstance(self._directive, SpawnAgent):
+                self._standing.done()
         place.outbox.done(self.LANE)
 
     def give_up(self) -> None:
         """Its parent has ended."""
-        directive = self._directive
+        directive, standing = self._directive, self._standing
+        if standing is not None:
+            give_up(self._place, directive, standing, AgentStopped(self._place.id))
+            return
 
         def again(place: AgentPlace[Any]) -> None:
             place.outbox.put(self.LANE, FamilyErrand(place, directive))

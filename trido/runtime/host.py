@@ -14,7 +14,7 @@ is left. After a crash the second and the third are left out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import trio
 from trio.lowlevel import Task, enable_ki_protection
@@ -26,6 +26,8 @@ from trido.supervision.incarnation import break_out, stack_below
 if TYPE_CHECKING:
     from trido.runtime.effectful import EffectfulTurn
     from trido.runtime.server import AgentRun
+
+Begin: TypeAlias = "Callable[[], EffectfulTurn[Any] | None]"
 
 
 @final
@@ -175,9 +177,11 @@ class Host:
         run = self._run
         try:
             with self._opening:
+                if run.place.durable is not None:
+                    await run.place.durable.recover()
                 await self._enter_lifespan()
                 await run.place.open_children(self)
-                await _until_over(run.start_turn())
+                await self._until_written(run.start_turn, run.start_turn)
                 run.ready()
         except BaseException as error:  # noqa: ASYNC103  # see there
             self._fail_by(error)
@@ -202,7 +206,9 @@ class Host:
         place = run.place
         await _until_over(run.open_turn)
         if self._orderly:
-            await _until_over(run.stop_turn())
+            if place.durable is not None:
+                await place.durable.landed()
+            await self._until_written(run.stop_turn, run.stop_turn_again)
             place.close_requests()
             if not place.comes_back:
                 await self._until_done()
@@ -211,6 +217,13 @@ class Host:
         await place.close_children()
         if self._keeper is not None:
             await self._leave_lifespan(self._keeper)
+
+    async def _until_written(self, begin: Begin, again: Begin) -> None:
+        """The turn of a start or a stop; a durable one is decided again until it is written."""
+        await _until_over(begin())
+        durable = self._run.place.durable
+        while durable is not None and not await durable.landed():
+            await _until_over(again())
 
     async def _until_done(self) -> None:
         done = trio.Event()

@@ -36,6 +36,13 @@ class Mailbox:
         return self._oldest is not None
 
     @property
+    def first(self) -> Envelope:
+        """The oldest of those that are in."""
+        if self._oldest is None:
+            raise LookupError("the mailbox is empty")
+        return self._oldest
+
+    @property
     def waiting(self) -> int:
         """How many wait for room."""
         return 0 if self._waiting is None else len(self._waiting)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import trio
 
+from trido.agents.codec import Codec
 from trido.agents.errors import AgentError
 from trido.runtime.agent import Agent
 from trido.runtime.dead_letters import KEPT, DeadLetters
 from trido.runtime.dispatcher import Dispatcher
+from trido.runtime.durable import Durable
 from trido.runtime.environment import Environment, alone
 from trido.runtime.errors import NoSuchAgent
 from trido.runtime.failures import Failures
@@ -70,6 +72,7 @@ class Parts(Generic[S]):
         "agent",
         "comes_back",
         "dead_lettered",
+        "durable",
         "env",
         "id",
         "in_turn",
@@ -80,6 +83,7 @@ class Parts(Generic[S]):
         "settings",
         "spec",
         "state",
+        "yields",
     )
 
     def __init__(self, spec: AgentSpec[S]) -> None:
@@ -97,9 +101,16 @@ class Parts(Generic[S]):
         """A handler is deciding, on the spot."""
         self.comes_back: bool = False
         """It is being stopped only to be started again."""
+        self.yields: bool = False
+        """It was woken, and ends because its parent starts it."""
         self.mailbox: Mailbox = Mailbox(spec.settings.mailbox)
         self.dead_lettered: int = 0
         self.ref: AgentRef[S] = AgentRef(self._whole)
+        session = None if self.settings.durability == "none" else self.env.session
+        self.durable: Durable[S] | None = None
+        """What of it is in a journal, if that is to survive the process."""
+        if session is not None:
+            self.durable = Durable(self._whole, session)
         self._run: AgentRun[S] | None = None
         self._child: Child[Any] | None = None
         self._nursery: trio.Nursery | None = None
@@ -234,6 +245,16 @@ class Parts(Generic[S]):
         return None if self.kin is None else self.kin.parent
 
     @property
+    def shown_state(self) -> S:
+        """The last committed state; if it is in a journal, the last that is durable."""
+        return self.state if self.durable is None else self.durable.state
+
+    @property
+    def codec(self) -> Codec:
+        """What writes for the journal, and reads from it."""
+        return cast("Codec", self.env.codec)
+
+    @property
     def incarnation(self) -> int:
         """The number of the latest run."""
         return self._former_runs + (0 if self._child is None else self._child.incarnation)
@@ -250,13 +271,14 @@ class Parts(Generic[S]):
 
     def status(self) -> AgentStatus:
         """All of that, and more."""
-        runs, requests = self._runs, self._requests
+        runs, requests, durable = self._runs, self._requests, self.durable
+        recovers = durable is not None and durable.is_claiming and self.serving_run is not None
         return AgentStatus(
             id=self.id,
             agent=self.agent.name,
-            state=self.life,
+            state="recovering" if recovers else self.life,
             incarnation=self.incarnation,
-            revision=self.revision,
+            revision=self.revision if durable is None else durable.revision,
             queued=len(self.mailbox),
             waiting=self.mailbox.waiting,
             outbox=len(self._outbox or ()),
@@ -278,6 +300,7 @@ class Parts(Generic[S]):
             or self.mailbox.waiting
             or self._outbox
             or (self._runs is not None and (self._runs or self._runs.flying))
+            or (self.durable is not None and self.durable.is_busy)
             or self.open_turn is not None
         )
 

@@ -60,6 +60,8 @@ class AgentPlace(Errands[S]):
         if self._dispatcher is None:
             self._dispatcher = Dispatcher.of(report.nursery, report.name.rpartition("/")[0])
             self._dispatcher.enter()
+        if self.durable is not None:
+            self.durable.begin()
         self._ended = None
         self._stop_lingering()
         self._recover()
@@ -78,6 +80,7 @@ class AgentPlace(Errands[S]):
         if known is not None:
             raise AlreadyRegistered(self.id)
         self.env.places[self.id] = self
+        self.env.arrived(self)
         self._take(self.env.former.pop(self.id, None))
         if self.env.bus is not None and self.settings.subscribe:
             self.env.bus.add(self, self.settings.subscribe)
@@ -99,7 +102,7 @@ class AgentPlace(Errands[S]):
             self.state = self.agent.state.initial
             if self._family is not None:
                 self._family.forget()
-        if self._timers is not None or self.settings.schedules:
+        if self.durable is None and (self._timers is not None or self.settings.schedules):
             self.timers.begin(self.settings.schedules)
 
     def changed(self, state: State, *, comes_back: bool) -> None:
@@ -122,6 +125,7 @@ class AgentPlace(Errands[S]):
         agent = self.agent
         return (
             agent.lives is not None
+            or self.durable is not None
             or (agent.starts is not None and agent.starts.is_async)
             or bool(self.settings.children)
             or bool(self._family)
@@ -156,7 +160,9 @@ class AgentPlace(Errands[S]):
         if self._outbox is not None:
             self._outbox.resume(FamilyErrand.LANE)
         if self._waiting is not None:
-            self._waiting.tell(self.state)
+            self._waiting.tell(self.shown_state)
+        if self.durable is not None:
+            self.durable.carry_on()
         if self.kin is not None:
             self.kin.parent.family.child_started(self, self.kin)
         self.wake()
@@ -164,6 +170,8 @@ class AgentPlace(Errands[S]):
 
     def run_winds_up(self, end: End) -> None:
         """It serves no more."""
+        if self.durable is not None and end.kind not in ("stopped", "normal"):
+            self.durable.winds_up()
         self._drop_timers(end)
         if self.goes_on_after(end):
             kind = AgentStopped if end.kind == "normal" else AgentCrashed
@@ -190,6 +198,20 @@ class AgentPlace(Errands[S]):
         if end.kind == "normal":
             return self.spec.policy.restart == "permanent"
         return end.kind in ("crashed", "escalated", "ignored")
+
+    @property
+    def ends_for_good(self) -> bool:
+        """Whether nobody is to go on where it left off: neither a next run nor a next process.
+
+        If its supervisor ends, it is not by a decision about this agent; but a child that lives
+        with its parent ends for good with it.
+        """
+        if self.yields:
+            return False
+        if self._child is not None and self._child.supervisor.is_stopping:
+            lives_with = self.kin is not None and self.kin.on_parent_death is None
+            return lives_with and self.kin is not None and self.kin.parent.ends_for_good
+        return self.has_ended or (self._run is not None and not self.goes_on_after(self._run.end))
 
     def run_ended(self, end: End) -> None:
         """There is no run."""
@@ -230,6 +252,15 @@ class AgentPlace(Errands[S]):
         if self._waiting is not None:
             self._waiting.tell(state)
 
+    def tell_state(self, state: S) -> None:
+        """This is the state, for all who look."""
+        if self._waiting is not None:
+            self._waiting.tell(state)
+
+    def take_back(self, envelope: Envelope) -> None:
+        """Its turn did not happen: it is the next to be served."""
+        self.mailbox.put_back(envelope)
+
     def died_on(self, envelope: Envelope, error: BaseException, end: End) -> None:
         """The run ended while it served this."""
         again = not isinstance(envelope, Call | Own) and end.kind in ("crashed", "ignored")
@@ -254,6 +285,8 @@ class AgentPlace(Errands[S]):
             self._timers.pause()
         self._close_mailbox(AgentStopped if ended is NoSuchAgent else ended)
         self._ended = ended
+        if self.durable is not None:
+            self.durable.ended()
         self._fail_requests(AgentStopped, None)
         if ended is NoSuchAgent:
             self._leave()

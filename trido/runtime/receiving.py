@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from trio.lowlevel import Abort, RaiseCancelT
+
 from trido.agents import Address, Directive, Emit, Signal
 from trido.agents.errors import AgentError
 from trido.runtime.dead_letters import Again, DeadLetter
@@ -78,8 +80,10 @@ class Receiving(Parts[S]):
         if self._run is not None and self.mailbox:
             self._run.wake()
 
-    def withdraw(self, call: Call) -> None:
-        """Its caller waits no more: forget it, wherever it is."""
+    def withdraw(self, call: Call, cancelled: RaiseCancelT) -> Abort:
+        """Its caller waits no more: forget it, wherever it is. What is being written it awaits."""
+        if self.durable is not None and self.durable.holds(call, cancelled):
+            return Abort.FAILED
         turn = call.turn
         call.drop()
         if turn is not None:
@@ -87,6 +91,7 @@ class Receiving(Parts[S]):
         elif not self.mailbox.withdraw(call):
             self.requests.withdraw(call)
         self.went_idle()
+        return Abort.SUCCEEDED
 
     # Subscriber -------------------------------------------------------------------------------
 
@@ -117,12 +122,15 @@ class Receiving(Parts[S]):
         ref = to if isinstance(to, AgentRef) else None
         self._bury(DeadLetter(id, signal, _bare(reason), by=self.id, to=ref))
 
-    def bury_directive(self, directive: Directive, reason: AgentError, again: Again) -> None:
+    def bury_directive(
+        self, directive: Directive, reason: AgentError, again: Again, *, id: str | None = None
+    ) -> None:
         """Nobody will carry this out: keep it as a dead letter."""
         signal = directive.signal if isinstance(directive, Emit) else None
-        self._bury(
-            DeadLetter(self.id, signal, reason, directive=directive, by=self.id, again=again)
+        letter = DeadLetter(
+            self.id, signal, reason, directive=directive, id=id, by=self.id, again=again
         )
+        self._bury(letter)
 
     def _bury(self, letter: DeadLetter) -> None:
         self.dead_lettered += 1

@@ -102,7 +102,7 @@ class AgentRef(Address, Generic[S_co]):
         """
         if self.place.has_ended:
             raise NoSuchAgent(self.id)
-        return cast("S_co", self.place.state)
+        return cast("S_co", self.place.shown_state)
 
     def status(self) -> AgentStatus:
         """How it is, whatever has become of it. It does not wait for anything."""
@@ -219,9 +219,8 @@ class AgentRef(Address, Generic[S_co]):
         place = self.place
         call.task = trio.lowlevel.current_task()
 
-        def withdraw(_: RaiseCancelT) -> Abort:
-            place.withdraw(call)
-            return Abort.SUCCEEDED
+        def withdraw(cancelled: RaiseCancelT) -> Abort:
+            return place.withdraw(call, cancelled)
 
         with waiting_for(held_turn(), place):
             return await trio.lowlevel.wait_task_rescheduled(withdraw)

@@ -33,12 +33,17 @@ class Requests:
         if not isinstance(envelope, Call):
             return None
         self._number += 1
-        envelope.request = f"{self._place.id}?{self._number}"
+        durable = self._place.durable
+        # The state may keep it for longer than this process lives: it is not to mean another then.
+        number = self._number if durable is None else f"{durable.epoch}.{self._number}"
+        envelope.request = f"{self._place.id}?{number}"
         return envelope.request
 
     def defer(self, envelope: Envelope) -> None:
-        """Whoever sent it goes on waiting."""
-        if isinstance(envelope, Call) and envelope.request is not None and not envelope.is_settled:
+        """Whoever sent it goes on waiting, if it is a call; else it was served."""
+        if not isinstance(envelope, Call):
+            envelope.answer(None)
+        elif envelope.request is not None and not envelope.is_settled:
             self._open[envelope.request] = envelope
 
     def answer(self, reply: Reply) -> None:

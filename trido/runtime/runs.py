@@ -22,6 +22,7 @@ from trido.agents.turn import Why
 from trido.runtime.contained import contained, failure_of
 from trido.runtime.envelope import Envelope
 from trido.runtime.errors import AgentStopped, OutcomeUnknown
+from trido.runtime.standing import Standing, give_up, is_over
 from trido.runtime.work import execute
 
 if TYPE_CHECKING:
@@ -33,22 +34,34 @@ if TYPE_CHECKING:
 class Result(Envelope):
     """What comes of a `Run`, on its way to the agent."""
 
-    __slots__ = ("_taken",)
+    __slots__ = ("_place", "_standing", "_taken")
 
     why: ClassVar[Why] = "run"
 
-    def __init__(self, signal: Signal) -> None:
+    def __init__(self, signal: Signal, place: AgentPlace[Any], standing: Standing | None) -> None:
         super().__init__(signal)
         self._taken = trio.Event()
+        self._place = place
+        self._standing = standing
 
     def accepted(self) -> None:
         """It is in the mailbox."""
         self._taken.set()
 
     def fail(self, error: AgentError) -> bool:
-        """It is a dead letter."""
+        """It is a dead letter; unless all agents end, and a later run begins it again."""
         self._taken.set()
+        if self._standing is None:
+            return False
+        if isinstance(error, AgentStopped) and not self._place.ends_for_good:
+            return self._standing.give_up()
+        self._standing.done()
         return False
+
+    def answer(self, value: object) -> None:
+        """The turn of it is committed."""
+        if self._standing is not None:
+            self._standing.done()
 
     async def taken(self) -> None:
         """Wait until it waits for room no more."""
@@ -64,6 +77,8 @@ class Flight:
     number: int
     scope: trio.CancelScope = Factory(trio.CancelScope)
     """Cancels it."""
+    standing: Standing | None = None
+    """Where it stands in the journal, if it is in one."""
 
 
 @final
@@ -85,10 +100,10 @@ class Runs:
         """How many wait."""
         return len(self._waiting) + len(self._again)
 
-    def put(self, directive: Run) -> None:
+    def put(self, directive: Run, standing: Standing | None = None) -> None:
         """Run it, as soon as there are few enough in flight."""
         self._number += 1
-        self._waiting.append(Flight(directive, self._number))
+        self._waiting.append(Flight(directive, self._number, standing=standing))
         self.resume()
 
     def resume(self) -> None:
@@ -122,7 +137,7 @@ class Runs:
         self._again.clear()
         waiting, self._waiting = self._waiting, deque()
         for flight in waiting:
-            self._bury(flight.directive, AgentStopped(self._place.id))
+            self._bury(flight, AgentStopped(self._place.id))
 
     # The task -------------------------------------------------------------------------------
 
@@ -130,7 +145,7 @@ class Runs:
     async def _fly(self, run: AgentRun[Any], flight: Flight) -> None:
         outcome: Outcome[Signal | None] | None = None
         try:
-            outcome = await contained(flight.scope, self._carry_out, flight.directive)
+            outcome = await contained(flight.scope, self._carry_out, flight)
             if outcome is not None:
                 await self._land(flight, outcome)
         finally:
@@ -140,8 +155,11 @@ class Runs:
         self.resume()
         self._place.went_idle()
 
-    async def _carry_out(self, directive: Run) -> Signal | None:
+    async def _carry_out(self, flight: Flight) -> Signal | None:
         """Run the action; the signal that tells of it, if one is to."""
+        directive, standing = flight.directive, flight.standing
+        if standing is not None and directive.delivery == "at_most_once":
+            await standing.started()
         meters = self._place.env.meters
         result = await execute(
             directive.action, directive.params, where=directive.where, meters=meters
@@ -149,21 +167,29 @@ class Runs:
         return None if directive.ok is None else Signal(directive.ok, result)
 
     async def _land(self, flight: Flight, outcome: Outcome[Signal | None]) -> None:
-        signal = self._told(flight.directive, outcome)
+        signal = self._told(flight, outcome)
         if signal is None:
             return
-        result = Result(signal)
+        if flight.standing is not None:  # it is served once, however often it is run
+            signal = flight.standing.named(signal)
+        result = Result(signal, self._place, flight.standing)
         if not self._place.deliver(result) and self._gone is None:
             # It arrives in any case: from here on nothing is lost if this is cancelled.
             with trio.CancelScope() as flight.scope:
                 await result.taken()
 
-    def _told(self, directive: Run, outcome: Outcome[Signal | None]) -> Signal | None:
+    def _told(self, flight: Flight, outcome: Outcome[Signal | None]) -> Signal | None:
+        directive = flight.directive
         if not isinstance(outcome, Error):
-            return outcome.unwrap()
+            signal = outcome.unwrap()
+            if signal is None and flight.standing is not None:
+                flight.standing.done()
+            return signal
         error = failure_of(outcome.error)
         if directive.error is None or not isinstance(error, Exception):
             self._place.directive_failed(directive, error)
+            if flight.standing is not None:
+                flight.standing.settle("failed", type(error).__name__)
             return None
         name, params = directive.action.name, directive.params
         failed = RunFailed(name, params, kind=type(error).__name__, error=_words(error))
@@ -171,21 +197,35 @@ class Runs:
 
     def _interrupted(self, flight: Flight, run: AgentRun[Any]) -> None:
         """The run of the agent ends; what becomes of this one is for the next to say."""
-        place = self._place
+        place, standing = self._place, flight.standing
         if place.settings.recover == "fresh" or not place.goes_on_after(run.end):
+            if standing is not None:
+                standing.give_up()
             return
-        if flight.directive.delivery == "at_most_once":
-            self._bury(flight.directive, OutcomeUnknown(place.id))
-        else:
+        if self._may_fly_again(flight, standing):
             flight.scope = trio.CancelScope()
             self._again.append(flight)
+        elif standing is not None:
+            is_over(place, flight.directive, standing)
+        else:
+            self._bury(flight, OutcomeUnknown(place.id))
+
+    def _may_fly_again(self, flight: Flight, standing: Standing | None) -> bool:
+        if flight.directive.delivery == "at_most_once":
+            return standing is not None and not standing.has_begun
+        return standing is None or standing.count()
 
     def _landed(self, flight: Flight) -> None:
         del self.flying[flight]
         if self._gone is not None and not self.flying:
             self._gone.set()
 
-    def _bury(self, directive: Run, reason: AgentError) -> None:
+    def _bury(self, flight: Flight, reason: AgentError) -> None:
+        directive, standing = flight.directive, flight.standing
+        if standing is not None:
+            give_up(self._place, directive, standing, reason)
+            return
+
         def again(place: AgentPlace[Any]) -> None:
             place.runs.put(directive)
 

@@ -12,10 +12,13 @@ import trio
 from attrs import frozen
 from trio.lowlevel import enable_ki_protection
 
-from trido.agents import Definition, Signal
+from trido.agents import Action, Definition, Signal
+from trido.agents.codec import Codec
 from trido.agents.directive import is_directive_class
 from trido.checks import text
 from trido.errors import SpecError
+from trido.journal import Journal
+from trido.journal.operations import Resolution
 from trido.runtime.agent import Agent, SpecOptions
 from trido.runtime.bus import Bus
 from trido.runtime.dead_letters import DeadLetters
@@ -28,8 +31,11 @@ from trido.runtime.monitors import MonitorHandle
 from trido.runtime.place import AgentPlace
 from trido.runtime.plan import BUILT_IN
 from trido.runtime.ref import AgentRef
+from trido.runtime.resolving import resolve
 from trido.runtime.spec import AgentSpec
+from trido.runtime.storage import Storage
 from trido.runtime.subscription import StreamOverflow, Subscription
+from trido.runtime.waking import Waker
 from trido.runtime.watchdog import Watchdog, WatchdogSpec
 from trido.supervision import ChildNotFound, Supervisor, SupervisorSpec, SupervisorStopped
 from trido.supervision.block import Block
@@ -37,6 +43,7 @@ from trido.supervision.bus import Bus as EventBus
 from trido.supervision.bus import Observer
 
 S = TypeVar("S")
+D = TypeVar("D")
 
 KEPT: Final = 10_000
 """How many dead letters a runtime keeps."""
@@ -70,6 +77,7 @@ class Runtime:
         self.env: Environment = env
         self._root = supervisor
         self._is_open = False
+        self._waker: Waker | None = None
 
     def __repr__(self) -> str:
         return f"<trido.Runtime {self._root.id!r}: {len(self.env.places)} agents>"
@@ -84,6 +92,9 @@ class Runtime:
         It is restarted with a backoff. One that crashes too often is parked and harms nobody else:
         `AgentRef.revive` runs it again. The options are those of `Agent.spec`. Once it has ended
         for good, its id is free.
+
+        A durable agent that the journal knows goes on where it left off. If the runtime has woken
+        it already, by this definition, this returns its ref, once.
 
         If the caller is cancelled, a start that has begun is carried through.
 
@@ -104,7 +115,22 @@ class Runtime:
         if self.env.refuses:
             await trio.lowlevel.checkpoint()
             raise IntakeClosed(id)
+        if self._waker is not None and await self._waker.taken(id, agent):
+            await trio.lowlevel.checkpoint()
+            return cast("AgentRef[S]", self.agent(id))
         return cast("AgentRef[S]", await self.start_spec(spec))
+
+    async def wake(self, agent: Agent[Any], id: str) -> None:
+        """Start a durable agent that has something to do."""
+        given: dict[str, Any] = dict(_TRIED)
+        if agent.settings.durability == "none":  # whoever started it had it durable
+            given["durability"] = "sync"
+        await self.start_spec(agent.spec(id=id, runtime=self, **given))
+
+    async def yields(self, id: str) -> None:
+        """Stop an agent that was woken, for its parent starts it."""
+        if self._waker is not None:  # pragma: no branch - only durable agents are asked for
+            await self._waker.yields(id)
 
     async def start_spec(self, spec: AgentSpec[Any]) -> AgentRef[Any]:
         """As `start_agent`, of what is a spec already."""
@@ -194,6 +220,23 @@ class Runtime:
         """What nobody served or carried out, of all its agents."""
         return cast("DeadLetters", self.env.letters)
 
+    async def resolve(self, id: str, to: Resolution, /) -> None:
+        """Settle a directive of a durable agent that is dead, or whose outcome is unknown.
+
+        ``id`` names it: it is the ``id`` of its dead letter, and the `Delivery.id` that its
+        executor was given. ``"done"`` says that it was done, or need not be; ``"retry"`` has it
+        carried out, as if for the first time; ``"dead"`` leaves it undone for ever. It is a dead
+        letter no more.
+
+        Checkpoints: always.
+
+        Raises:
+          SpecError: there is no journal, ``id`` names no directive, or ``to`` is none of these.
+          JournalError: no such directive is dead or unknown. Nothing changed.
+          Unavailable: it is not known whether it happened; trying again is safe.
+        """
+        await resolve(self.env, id, to)
+
     @property
     def supervisor(self) -> Supervisor:
         """The supervisor above its agents."""
@@ -247,11 +290,22 @@ class Runtime:
         if watchdog is not None:
             nursery = cast("trio.Nursery", self._root.nursery)
             nursery.start_soon(watchdog.watch, name=f"{self._root.id} (watchdog)")
+        if self.env.journal is not None:
+            self._waker = Waker(self, self.env.definitions)
+            nursery = cast("trio.Nursery", self._root.nursery)
+            nursery.start_soon(self._waker.run, name=f"{self._root.id} (waking)")
 
     def closing(self) -> None:
         """Its block is being left."""
         if self.env.watchdog is not None:
             self.env.watchdog.stop()
+        if self._waker is not None:
+            self._waker.stop()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether all its agents end."""
+        return self._root.is_stopping or self._root.has_ended
 
     def closed(self) -> None:
         """Its block was left."""
@@ -267,7 +321,9 @@ async def _stop(place: AgentPlace[Any]) -> None:
 def open_runtime(
     *,
     id: str = "runtime",
+    journal: Journal | None = None,
     agents: Iterable[Definition[Any]] = (),
+    actions: Iterable[Action[Any, Any]] = (),
     executors: Mapping[type, Any] | None = None,
     dispatch: Mapping[str, Any] | None = None,
     clock: Callable[[], datetime] | None = None,
@@ -282,9 +338,16 @@ def open_runtime(
     Checkpoints: entering and leaving always do; leaving is not cut short by being cancelled, as
     with `open_supervisor`.
 
+    With a ``journal`` its agents may be durable. It is opened first, and closed when all that the
+    agents committed is written. Those that have something to do are woken: started by the
+    definition of the name that the journal has for them.
+
     Args:
       id: what it is called, in paths and logs.
+      journal: where durable agents are kept.
       agents: definitions that are to be known by their names.
+      actions: actions that are to be known by their names: those of ``Run`` directives that a
+        durable agent commits.
       executors: who carries out directives of one's own: an `Executor`, or an async function, for
         each class of them.
       dispatch: who sends signals outside, by the name of a `Via`.
@@ -297,6 +360,7 @@ def open_runtime(
     Raises:
       SpecError: at once, if an argument is not what it may be; when entering, if ``clock`` tells no
         time.
+      JournalError: when entering, if the journal cannot be opened.
     """
     env = Environment(
         bus=Bus(),
@@ -307,7 +371,12 @@ def open_runtime(
     )
     if clock is not None and not callable(clock):
         raise SpecError("clock", clock, "a function that tells the time of day", of="open_runtime")
-    _check_agents(agents)
+    env.definitions = _by_name("agents", Definition, agents)
+    known = _by_name("actions", Action, actions)
+    if journal is not None:
+        env.journal = _journal(journal)
+        kinds = _by_class_name(env.executors)
+        env.codec = Codec(env.definitions, known, kinds)
     env.letters = DeadLetters(KEPT, env.places.get)
     text("open_runtime", "id", id)
     root = Supervisor(SupervisorSpec(id=id), EventBus(observers), dynamic=True)
@@ -322,13 +391,25 @@ class _RuntimeBlock:
     def __init__(self, runtime: Runtime, block: Block[Supervisor]) -> None:
         self._runtime = runtime
         self._block = block
+        env = runtime.env
+        self._storage = None if env.journal is None else Storage(env, env.journal)
 
     @enable_ki_protection
     async def __aenter__(self) -> Runtime:
         self._runtime.env.now()  # raises if that is no time
-        await self._block.__aenter__()
+        if self._storage is not None:
+            await self._storage.open()
+        try:
+            await self._block.__aenter__()
+        except BaseException:
+            await self._close()  # noqa: ASYNC102  # it shields itself, and takes what the disk takes
+            raise
         self._runtime.opened()
         return self._runtime
+
+    async def _close(self) -> None:
+        if self._storage is not None:
+            await self._storage.close()
 
     @enable_ki_protection
     async def __aexit__(
@@ -342,6 +423,7 @@ class _RuntimeBlock:
             return await self._block.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102
         finally:
             self._runtime.closed()
+            await self._close()  # noqa: ASYNC102  # see above
 
 
 def _executors(given: Mapping[type, Any]) -> dict[type, Executor]:
@@ -364,10 +446,28 @@ def _watchdog(given: float | WatchdogSpec | None) -> Watchdog | None:
     return Watchdog(given if isinstance(given, WatchdogSpec) else WatchdogSpec(given))
 
 
-def _check_agents(agents: Iterable[Any]) -> None:
-    names = set[str]()
-    for agent in agents:
-        if not isinstance(agent, Definition) or agent.name in names:
-            allowed = "agents, each with a name of its own"
-            raise SpecError("agents", agent, allowed, of="open_runtime")
-        names.add(agent.name)
+def _by_name(field: str, kind: type[D], given: Iterable[Any]) -> dict[str, D]:
+    found: dict[str, D] = {}
+    for one in given:
+        if not isinstance(one, kind) or one.name in found:  # type: ignore[attr-defined]
+            allowed = f"{field}, each with a name of its own"
+            raise SpecError(field, one, allowed, of="open_runtime")
+        found[one.name] = one  # type: ignore[attr-defined]
+    return found
+
+
+def _by_class_name(executors: Mapping[type, Executor]) -> dict[str, type]:
+    found: dict[str, type] = {}
+    for kind in executors:
+        if kind.__name__ in found:
+            allowed = "classes whose names differ: a journal knows them by these"
+            raise SpecError("executors", kind, allowed, of="open_runtime")
+        found[kind.__name__] = kind
+    return found
+
+
+def _journal(given: object) -> Journal:
+    if not isinstance(given, Journal):
+        allowed = "a journal, such as trido.SqliteJournal(path)"
+        raise SpecError("journal", given, allowed, of="open_runtime")
+    return given

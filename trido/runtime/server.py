@@ -130,7 +130,10 @@ class AgentRun(Generic[S]):
         """Commit what `on_start` decides; if that awaits, the turn that is not over yet."""
         if self.phase != "starting":
             return None
-        return turns.serve_hook(self, self.place.agent.starts, turns.START)
+        hook, durable = self.place.agent.starts, self.place.durable
+        if hook is None and durable is not None and durable.has_timers_to_keep:
+            durable.commit_own(turns.START)
+        return turns.serve_hook(self, hook, turns.START)
 
     def ready(self) -> None:
         """Serve from now on; unless the start has failed, or was stopped."""
@@ -152,6 +155,7 @@ class AgentRun(Generic[S]):
             and self.open_turn is None
             and not self.place.in_turn
             and not self.place.mailbox
+            and self.place.durable is None
         )
 
     def wake(self) -> None:
@@ -179,12 +183,17 @@ class AgentRun(Generic[S]):
 
     def _slice(self, until: float) -> bool:
         place = self.place
-        mailbox, now = place.mailbox, self.dispatcher.now
+        mailbox, now, durable = place.mailbox, self.dispatcher.now, place.durable
         for _ in range(TURNS):
             if not mailbox or self.phase != "serving" or self.open_turn is not None:
                 place.went_idle()
                 return False
-            turns.serve(self, mailbox.take())
+            if durable is None:
+                turns.serve(self, mailbox.take())
+            elif durable.admits(mailbox.first):
+                durable.serve(self, mailbox.take())
+            else:
+                return False  # until what is ahead of it is durable
             # Most have only this one: they need no clock.
             if mailbox and now() >= until:
                 break
@@ -243,7 +252,7 @@ class AgentRun(Generic[S]):
     @property
     def _awaits_its_stop(self) -> bool:
         hook = self.place.agent.stops
-        return hook is not None and hook.is_async
+        return self.place.durable is not None or (hook is not None and hook.is_async)
 
     def _interrupt(self, turn: EffectfulTurn[S]) -> None:
         """The turn in progress did not happen; whoever sent the signal is told at once."""
@@ -270,7 +279,22 @@ class AgentRun(Generic[S]):
         if self._has_stopped:
             return None
         self._has_stopped = True
-        return turns.serve_hook(self, self.place.agent.stops, turns.STOP)
+        hook, durable = self.place.agent.stops, self.place.durable
+        if hook is None and durable is not None and durable.has_timers_to_drop:
+            durable.commit_own(turns.STOP)
+        return turns.serve_hook(self, hook, turns.STOP)
+
+    def stop_turn_again(self) -> EffectfulTurn[S] | None:
+        """As `stop_turn`: that turn was not written."""
+        self._has_stopped = False
+        return self.stop_turn()
+
+    @property
+    def may_await(self) -> bool:
+        """Whether it is running, or ends in order."""
+        if self.phase == "closing":
+            return self.end.kind in _ORDERLY
+        return self.phase != "over"
 
     @property
     def carries_out(self) -> bool:

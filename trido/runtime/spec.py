@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, final
 
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from trido.agents.directive import PARENT
 from trido.checks import exceptions, name, seconds
@@ -68,17 +68,30 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         of = f"AgentSpec {name('AgentSpec', self.id)!r}"
         if self.id == PARENT:
             raise SpecError("id", self.id, "another: Emit(to='parent') means the parent", of=of)
-        if self.settings.durability != "none":
-            allowed = "'none' without a journal"
-            raise SpecError("durability", self.settings.durability, allowed, of=of)
         if self.runtime is not None and not hasattr(self.runtime, "env"):
             raise SpecError("runtime", self.runtime, "what trido.open_runtime gives", of=of)
+        if self.settings.durability != "none":
+            self._check_durability(of)
         seconds(of, "kill_timeout", self.kill_timeout)
         try:
             policy = _policy(**{name: getattr(self, name) for name in _FIELDS})
         except SpecError as error:
             raise SpecError(error.field, error.value, error.allowed, of=of) from None
         object.__setattr__(self, "_policy", policy)
+
+    def _check_durability(self, of: str) -> None:
+        durability = self.settings.durability
+        if self.runtime is None:
+            allowed = "'none' without a runtime: give spec(runtime=...), or use rt.start_agent()"
+            raise SpecError("durability", durability, allowed, of=of)
+        codec = self.runtime.env.codec
+        if codec is None:
+            allowed = "'none' without a journal: give open_runtime(journal=...)"
+            raise SpecError("durability", durability, allowed, of=of)
+        codec.learn(self.agent)
+        codec.state(self.agent)  # raises if it could not be written, or not be read again
+        # What is durable is what was committed: there is nothing else to go on with.
+        object.__setattr__(self, "settings", evolve(self.settings, recover="committed"))
 
     @property
     def child_id(self) -> str:

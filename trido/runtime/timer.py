@@ -97,5 +97,5 @@ class Fired(Envelope):
 
     def fail(self, error: AgentError) -> bool:
         """It is a dead letter, and the timer's no more."""
-        self._timers.begun(self)
+        self._timers.refused(self)
         return False

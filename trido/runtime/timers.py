@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 
 import trio
 
+from trido.agents.codec import KeptTimer, row_of
 from trido.agents.cron import due
 from trido.agents.timing import Cancel, Cron, Schedule
 from trido.runtime.throttle import Throttle
@@ -81,6 +82,51 @@ class Timers:
         self._are_set = False
         for slot in tuple(self._timers):
             self._forget(slot)
+
+    # In a journal --------------------------------------------------------------------------
+
+    def restore(self, timers: Iterable[KeptTimer]) -> None:
+        """Have these, which a journal kept, and no others, nor what others have sent."""
+        for slot in (*self._timers, *self._queued):
+            self.cancel(slot)
+        now, time = self._place.env.now(), trio.current_time()
+        for kept in timers:
+            directive = kept.directive
+            slot = ("", kept.name) if directive.key is None else directive.key
+            timer = Timer(slot, kept.name, directive, kept.last or now)
+            timer.next = kept.due
+            timer.due = time + max((kept.due - now).total_seconds(), 0.0)
+            self._timers[slot] = timer
+            self._go_on(timer)
+        self._are_set = False
+
+    def kept(self) -> list[KeptTimer]:
+        """All of them, for a journal."""
+        return [_kept(timer) for timer in self._timers.values()]
+
+    def kept_at(self, slot: Hashable) -> KeptTimer | None:
+        """The one that has this slot, for a journal."""
+        timer = self._timers.get(slot)
+        return None if timer is None else _kept(timer)
+
+    def after(self, fired: Fired) -> dict[str, KeptTimer | None]:
+        """What becomes of the row of a timer once what it sent is dealt with."""
+        timer = fired.timer
+        now = self._timers.get(timer.slot)
+        if now is not None and now is not timer:
+            return {}  # the row is another timer's
+        row = row_of(timer.directive.key, timer.key)
+        if now is None or not isinstance(timer.directive, Cron):
+            return {row: None}
+        due = timer.directive.table.next_after(cast("datetime", fired.planned))
+        return {row: KeptTimer(timer.directive, timer.key, due, last=fired.planned)}
+
+    def refused(self, fired: Fired) -> None:
+        """What was sent is a dead letter."""
+        self.begun(fired)
+        durable = self._place.durable
+        if durable is not None and self._place.serving_run is not None:
+            durable.is_over(fired)
 
     def pause(self) -> None:
         """Let none of them ring until the next run begins."""
@@ -191,6 +237,11 @@ class Timers:
             timer.ahead = None
             self._send(timer)
             self._go_on(timer)
+
+
+def _kept(timer: Timer) -> KeptTimer:
+    last = timer.last if isinstance(timer.directive, Cron) else None
+    return KeptTimer(timer.directive, timer.key, timer.next, last=last)
 
 
 @final

@@ -25,6 +25,7 @@ from trido.runtime.errors import Overloaded, TurnExpired
 from trido.runtime.plan import Plan, plan_of
 
 if TYPE_CHECKING:
+    from trido.runtime.durable import Durable
     from trido.runtime.place import AgentPlace
     from trido.runtime.server import AgentRun
 
@@ -63,8 +64,10 @@ def serve(run: AgentRun[Any], envelope: Envelope) -> None:
     else:
         if directives:
             _plan_and_commit(run, envelope, state, directives)
-        else:
+        elif place.durable is None:
             _commit(run, envelope, state, None)
+        else:
+            _write(run, place.durable, envelope, state, None)
 
 
 def serve_hook(run: AgentRun[S], hook: Hook | None, signal: Signal) -> EffectfulTurn[S] | None:
@@ -90,7 +93,7 @@ def _decide(
     run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
 ) -> tuple[S, tuple[Directive, ...]]:
     place = run.place
-    turn = _turn_of(run, envelope) if route.takes_turn else NO_TURN
+    turn = turn_of(run, envelope) if route.takes_turn else NO_TURN
     place.in_turn = True
     watchdog = place.env.watchdog
     if watchdog is not None:
@@ -109,9 +112,10 @@ def _ask(route: Route | Hook, state: object, data: object, turn: Turn) -> object
     return route.call(state, data, turn)
 
 
-def _turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
+def turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
+    """What a handler is given."""
     place = run.place
-    return Turn(
+    turn = Turn(
         signal=envelope.signal,
         now=place.env.now(),
         planned=envelope.planned,
@@ -121,6 +125,9 @@ def _turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
         why=_why(run, envelope),
         **more,
     )
+    if place.durable is not None:
+        place.durable.note(turn, effectful=bool(more))
+    return turn
 
 
 def _why(run: AgentRun[Any], envelope: Envelope) -> Any:
@@ -135,7 +142,7 @@ def _why(run: AgentRun[Any], envelope: Envelope) -> Any:
 def _begin(
     run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
 ) -> EffectfulTurn[S]:
-    turn = _turn_of(run, envelope, resource=run.resource)
+    turn = turn_of(run, envelope, resource=run.resource)
     run.open_turn = open_turn = EffectfulTurn(run.place, envelope, route, data, turn)
     run.need_host().start_soon(_serve_effectful, run, open_turn)
     return open_turn
@@ -196,7 +203,20 @@ def _plan_and_commit(
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
     else:
-        _commit(run, envelope, state, plan)
+        if run.place.durable is None:
+            _commit(run, envelope, state, plan)
+        else:
+            _write(run, run.place.durable, envelope, state, plan)
+
+
+def _write(
+    run: AgentRun[S], durable: Durable[S], envelope: Envelope, state: S, plan: Plan | None
+) -> None:
+    """Have a turn written: it is answered, and what it wants is begun, once it is durable."""
+    try:
+        durable.commit(envelope, state, plan)
+    except BaseException as error:  # noqa: ASYNC103  # the end of the run
+        run.crash(error, envelope)
 
 
 def _refuse(run: AgentRun[Any], envelope: Envelope, error: AgentError) -> None:
@@ -242,7 +262,7 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     place.commit(state)
     if plan.now is not None:
         place.timers.apply(plan.timing, plan.now, revision, instant=envelope.is_instant)
-    _answer(place, envelope, plan, state)
+    answer(place, envelope, plan, state)
     origin = Origin(envelope.signal)
     for directive in plan.errands:
         carry_out(place, directive, origin)
@@ -250,7 +270,8 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
         run.stop()
 
 
-def _answer(place: AgentPlace[S], envelope: Envelope, plan: Plan, state: S) -> None:
+def answer(place: AgentPlace[S], envelope: Envelope, plan: Plan, state: S) -> None:
+    """Tell whoever sent the signal, and those that earlier turns have kept waiting."""
     if plan.reply is not None:
         envelope.answer(plan.reply.value)
     elif plan.defers:

@@ -1,0 +1,220 @@
+"""Waking: durable agents with something to do are started, whoever else asks for them or not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import trio
+
+import trido
+from tests.runtime.books import Books, Charge, do, keeper, killed, note, office
+from tests.runtime.desk import Log, settle
+from tests.runtime.test_durable_timers import Days, after
+from tests.runtime.till import Till
+from trido.journal.rows import AgentKey, Wake
+from trido.runtime.waking import in_rounds
+
+
+async def test_who_has_nothing_to_do_is_not_woken() -> None:
+    books = Books()
+    agent = keeper()
+    async with killed(books, agent) as rt:
+        await (await rt.start_agent(agent, id="a")).call(note("x"))
+    async with office(books, agent) as rt:
+        await settle()
+        assert rt.agents() == ()
+
+
+async def test_who_has_directives_is_woken_and_start_agent_returns_its_ref_once() -> None:
+    books = Books()
+    agent = keeper(does={"pay": [Charge("x", 100.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("pay"))
+    async with office(books, agent, till=Till()) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        assert rt.agents() == (ref,)
+        assert ref.state() == Log(("pay",))
+        with pytest.raises(trido.ChildAlreadyStarted):
+            await rt.start_agent(agent, id="a")
+    async with office(books, agent, till=Till()) as rt:
+        await settle()
+        assert await rt.start_agent(agent, id="a") == rt.agent("a")
+
+
+async def test_a_woken_agent_is_not_that_of_another_definition() -> None:
+    books = Books()
+    agent = keeper(does={"pay": [Charge("x", 100.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("pay"))
+    async with office(books, agent, till=Till()) as rt:
+        await settle()
+        with pytest.raises(trido.ChildAlreadyStarted):
+            await rt.start_agent(keeper("other"), id="a")
+
+
+async def test_it_is_woken_whenever_a_timer_falls_due() -> None:
+    books, clock = Books(), Days()
+    agent = keeper(does={"set": [after(1000, "late")]})
+    async with killed(books, agent, clock=clock) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("set"))
+    async with office(books, agent, clock=clock) as rt:
+        await trio.sleep(999)
+        assert rt.agents() == ()
+        await trio.sleep(2)
+        assert rt.agent("a").state() == Log(("set", "late"))
+    clock.ahead += timedelta(days=1)
+    async with office(books, agent, clock=clock) as rt:
+        await settle()
+        assert rt.agents() == ()
+
+
+async def test_one_that_was_made_durable_by_an_option_is_woken_as_durable() -> None:
+    books = Books()
+    agent = keeper(durability="none", does={"pay": [Charge("x", 100.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        ref = await rt.start_agent(agent, id="a", durability="buffered")
+        await ref.call(do("pay"))
+    async with office(books, agent, till=Till()) as rt:
+        await settle()
+        assert rt.agent("a").state() == Log(("pay",))
+
+
+async def test_an_unknown_name_is_reported_and_left_untouched(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    books = Books()
+    agent, other = keeper(does={"pay": [Charge("x", 100.0)]}), keeper("other")
+    async with killed(books, agent, till=Till()) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("pay"))
+    before = len(books.writes)
+    async with office(books, other, till=Till()) as rt:
+        await settle()
+        assert rt.agents() == ()
+        assert "nobody knows its definition 'log'" in caplog.text
+    assert len(books.writes) == before
+
+
+async def test_one_that_cannot_be_woken_is_reported_and_others_are_woken(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    books = Books()
+    agent = keeper(does={"pay": [Charge("x", 100.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        for id in "ab":
+            await (await rt.start_agent(agent, id=id)).call(do("pay"))
+    books.memory._agents[AgentKey("a")].turns[-1].state["seen"] = b"{"  # type: ignore[index]
+    async with office(books, agent, till=Till()) as rt:
+        await settle()
+        assert [one.id for one in rt.agents()] == ["b"]
+        assert "agent 'a' could not be woken" in caplog.text
+
+
+async def test_a_journal_that_cannot_be_read_is_asked_again() -> None:
+    books = Books()
+    agent = keeper(does={"pay": [Charge("x", 100.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("pay"))
+    books.reads_fail = 1
+    async with office(books, agent, till=Till()) as rt:
+        await settle()
+        assert rt.agents() == ()
+        await trio.sleep(6)
+        assert len(rt.agents()) == 1
+
+
+async def test_many_are_woken_page_by_page_and_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trido.runtime.waking._PAGE", 7)
+    books = Books()
+    agent = keeper(does={"pay": [Charge("x", 100.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        for n in range(40):
+            await (await rt.start_agent(agent, id=f"a{n}")).call(do("pay"))
+    async with office(books, agent, till=Till()) as rt:
+        await settle()
+        assert len(rt.agents()) == 40
+
+
+async def test_one_that_has_ended_in_this_process_is_not_woken_for_what_it_left() -> None:
+    books = Books()
+    agent = keeper(does={"set": [after(5)], "pay": [Charge("x", 100.0)]})
+    async with office(books, agent, till=Till()) as rt:
+        ref = await rt.start_agent(agent, id="a", restart="temporary")
+        other = await rt.start_agent(agent, id="b")
+        await ref.call(do("set"))
+        await ref.cast(trido.Signal("boom"))
+        await other.call(do("pay"))
+        await trio.sleep(50)
+        assert [one.id for one in rt.agents()] == ["b"]
+
+
+async def test_all_that_an_ordered_end_commits_is_written_when_the_block_is_left() -> None:
+    books = Books()
+    agent = keeper()
+    async with office(books, agent) as rt:
+        refs = [await rt.start_agent(agent, id=f"a{n}") for n in range(20)]
+        for ref in refs:
+            await ref.cast(note("x"))
+        await settle()
+    assert len([one for one in books.writes if getattr(one, "consumes", 0) is None]) == 20
+    with pytest.raises(trido.NoSuchAgent):
+        refs[0].state()
+
+
+async def test_leaving_is_not_cut_short_by_being_cancelled() -> None:
+    books = Books()
+    agent = keeper()
+    with trio.CancelScope() as scope:
+        async with office(books, agent) as rt:
+            ref = await rt.start_agent(agent, id="a")
+            await ref.cast(note("x"))
+            scope.cancel()
+    assert scope.cancelled_caught
+    async with office(books, agent) as rt:
+        assert len(books.history()) in (0, 1)
+
+
+async def test_a_journal_that_is_in_use_is_refused_as_the_runtime_opens() -> None:
+    books = Books()
+    async with office(books):
+        with pytest.raises(trido.TridoError, match="open already"):
+            async with office(books):
+                pass  # pragma: no cover
+
+
+def wake(id: str) -> Wake:
+    return Wake(AgentKey(id), "log", 1, None)
+
+
+def test_parents_are_woken_before_their_children() -> None:
+    ids = ["b/x", "a/x/y", "a", "a/x", "c"]
+    rounds = in_rounds(wake(id) for id in ids)
+    assert [[one.agent.id for one in round] for round in rounds] == [
+        ["a", "b/x", "c"],
+        ["a/x"],
+        ["a/x/y"],
+    ]
+
+
+async def test_a_woken_child_yields_to_the_parent_that_starts_it() -> None:
+    books, clock = Books(), Days()
+    child = keeper("child", does={"set": [after(5, "late", "k")], "pay": [Charge("x", 50.0)]})
+    spawn = trido.SpawnAgent(child, "kid", id="0")  # it comes first when all are woken
+    parent = keeper("parent", does={"spawn": [spawn]})
+    async with killed(books, parent, child, till=Till(), clock=clock) as rt:
+        ref = await rt.start_agent(parent, id="a")
+        await ref.call(do("spawn"))
+        await settle()
+        await rt.agent("0").call(do("set"))
+        await rt.agent("0").call(do("pay"))
+    till = Till()
+    async with office(books, parent, child, till=till, clock=clock) as rt:
+        await settle()
+        assert rt.agent("a").status().children == 1
+        assert books.standing()[0] == "1.0 SpawnAgent pending"
+        await trio.sleep(60)
+        assert rt.agent("0").state() == Log(("set", "pay", "late"))
+        assert till.log[-1] == "x"
+        assert books.timers("0") == []
