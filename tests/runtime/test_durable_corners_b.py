@@ -14,6 +14,7 @@ import trido
 from tests.runtime.books import Books, Charge, do, keeper, killed, note, office
 from tests.runtime.desk import Boom, Log, settle
 from tests.runtime.test_durable_directives import once
+from tests.runtime.test_durable_timers import Days, after
 from tests.runtime.test_durable_turns import Answers, answer
 from tests.runtime.till import Jobs, Till
 from trido.journal.operations import Claim
@@ -66,17 +67,19 @@ async def test_who_asks_for_one_that_is_being_woken_waits_for_it() -> None:
 
 
 async def test_a_parent_waits_for_a_child_that_is_being_woken_and_has_it_then() -> None:
-    books = Books()
-    child = late(keeper("child", does={"pay": [Charge("x", 500.0)]}))
+    books, clock = Books(), Days()
+    child = late(keeper("child", does={"set": [after(100, "due")]}))
     parent = keeper("parent", does={"spawn": [trido.SpawnAgent(child, "kid", id="0")]})
-    async with killed(books, parent, child, till=Till()) as rt:
-        await (await rt.start_agent(parent, id="a")).call(do("spawn"))
-        await trio.sleep(6)
-        await rt.agent("0").call(do("pay"))
-    async with office(books, parent, child, till=Till()) as rt:
+    async with killed(books, parent, child, clock=clock) as rt:
+        await (await rt.start_agent(child, id="0")).call(do("set"))
+    async with office(books, parent, child, clock=clock) as rt:
+        ref = await rt.start_agent(parent, id="a")
+        await trio.sleep(101)
+        assert rt.agent("0").status().state == "starting"
+        await ref.call(do("spawn"))
         await trio.sleep(20)
-        assert rt.agent("a").status().children == 1
-        assert rt.agent("0").state() == Log(("pay",))
+        assert ref.status().children == 1
+        assert rt.agent("0").state() == Log(("set", "due"))
 
 
 async def test_a_child_that_its_parent_has_started_is_not_woken() -> None:
