@@ -24,10 +24,11 @@ class Watched:
     place: Any
     incarnation: int
     had_run: bool
+    handle: Any
     told: list[trido.Down] = Factory(list)
 
-    async def wait(self, handle: Any) -> None:
-        self.told.append(await handle.wait())
+    async def wait(self) -> None:
+        self.told.append(await self.handle.wait())
 
 
 @define(eq=False)
@@ -88,6 +89,7 @@ def check_life(ref: Any, account: Account, status: Any) -> None:
 
 def check_monitor(watched: Watched, *, deaf: bool) -> None:
     """It is told once, when the run has ended."""
+    assert watched.handle.down is (watched.told[0] if watched.told else None), watched
     if watched.ref.place is not watched.place:
         assert len(watched.told) == 1, watched
         return
@@ -112,7 +114,7 @@ def check_children_of(account: Account, status: Any, alive: Any) -> None:
     if status.state != "running" or status.outbox:
         return
     # What an earlier run was to do, and did not come to, this one has done.
-    account.spawned.update({tag: status.incarnation for tag in account.owed & children})
+    account.spawned.update(dict.fromkeys(account.owed & children, status.incarnation))
     account.owed.clear()
     fresh = account.is_fresh
     mine = {tag for tag, run in account.spawned.items() if not fresh or run == status.incarnation}
