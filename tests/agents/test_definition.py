@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import attrs
@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trido
+from trido.agents.shapes import Anything
+from trido.agents.state import Unchanging
 
 
 @frozen
@@ -436,3 +438,65 @@ def test_what_can_change_is_no_part_of_a_state(declared: Any, value: Any, what: 
     fields = {"it": attrs.field(default=value, type=declared)}
     with pytest.raises(trido.SpecError, match="a default that cannot change"):
         trido.Agent("keeper", state=attrs.make_class("Kept", fields, frozen=True))
+
+
+@pytest.mark.parametrize("hook", ["on_start", "on_stop"])
+def test_a_hook_is_given_once(hook: str) -> None:
+    twice = trido.Agent("twice", state=Counter)
+
+    def decide(state: Counter) -> Counter:
+        return state
+
+    getattr(twice, hook)(decide)
+    with pytest.raises(trido.SpecError, match="given once"):
+        getattr(twice, hook)(decide)
+
+
+async def no_lifespan(ref: object) -> None:
+    """A coroutine function enters nothing."""
+
+
+async def lifespan(ref: object) -> AsyncGenerator[None]:
+    yield
+
+
+@pytest.mark.parametrize("wrong", [3, no_lifespan])
+def test_what_is_no_lifespan_is_refused_and_one_is_given_once(wrong: Any) -> None:
+    agent = trido.Agent("lives", state=Counter)
+    with pytest.raises(trido.SpecError, match="an async context manager"):
+        agent.lifespan(wrong)
+    agent.lifespan(lifespan)
+    with pytest.raises(trido.SpecError, match="given once"):
+        agent.lifespan(lifespan)
+
+
+def test_signals_of_many_types_have_no_one_version() -> None:
+    agent = trido.Agent("versions", state=Counter)
+    with pytest.raises(trido.SpecError, match="no one version"):
+        agent.on("counter.*", version=2, upgrades={1: dict})
+
+
+def test_who_defers_a_reply_takes_the_turn() -> None:
+    agent = trido.Agent("defers", state=Counter)
+
+    @agent.on("later")
+    def later(state: Counter, data: None) -> trido.Decision[Counter]:
+        return state, [trido.DeferReply()]
+
+    with pytest.raises(trido.InvalidDecision, match="does not take the turn"):
+        agent.cmd(Counter(), later.signal(None))
+
+
+def test_an_exact_type_is_wanted_where_a_signal_is_made() -> None:
+    agent = trido.Agent("patterns", state=Counter)
+
+    @agent.on("counter.*")
+    def any_of_them(state: Counter, data: object) -> Counter:
+        return state
+
+    with pytest.raises(trido.SpecError, match="an exact type"):
+        any_of_them.signal(None)
+
+
+def test_a_shape_that_refuses_what_can_change_builds_as_before() -> None:
+    assert Unchanging(Anything()).build([1], "$") == [1]

@@ -81,7 +81,7 @@ class Current:
 
     def closed(self, supervisor: SupervisorBase) -> None:
         """It has ended."""
-        if self._supervisors is not None:
+        if self._supervisors is not None:  # pragma: no branch - it was opened
             self._supervisors.discard(supervisor)
 
     def kill(self) -> None:
