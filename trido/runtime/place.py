@@ -34,6 +34,7 @@ from trido.supervision.place import End, Report, as_place
 from trido.supervision.tables import State
 
 if TYPE_CHECKING:
+    from trido.runtime.family import Kin
     from trido.runtime.host import Host
     from trido.runtime.runtime import Runtime
 
@@ -95,7 +96,8 @@ class AgentPlace(Errands[S]):
     def _take(self, ref: AgentRef[Any] | None) -> None:
         """Go on under the ref of whoever had the id before."""
         if ref is not None:
-            ref.place, self.ref = self, ref
+            ref.place = self
+            self.ref: AgentRef[S] = ref
 
     def _recover(self) -> None:
         if self.settings.recover == "fresh":
@@ -107,7 +109,7 @@ class AgentPlace(Errands[S]):
 
     def changed(self, state: State, *, comes_back: bool) -> None:
         """Once there will be no next run, nobody waits for one."""
-        self.comes_back = comes_back
+        self.comes_back: bool = comes_back
         if state in _WITHOUT_RUN:
             if comes_back:
                 self._drop_mailbox(AgentCrashed, None)
@@ -241,14 +243,14 @@ class AgentPlace(Errands[S]):
             kin.parent.family.child_exit(self, kin, told, comes_back=comes_back)
         if self.has_ended:
             kin.parent.family.child_gone(kin, told)
-            self.kin = None
+            self.kin: Kin | None = None
 
     # Turns ------------------------------------------------------------------------------------
 
     def commit(self, state: S) -> None:
         """A turn is done: this is the state."""
-        self.state = state
-        self.revision += 1
+        self.state: S = state
+        self.revision: int = self.revision + 1
         if self._waiting is not None:
             self._waiting.tell(state)
 

@@ -133,7 +133,7 @@ class Receiving(Parts[S]):
         self._bury(letter)
 
     def _bury(self, letter: DeadLetter) -> None:
-        self.dead_lettered += 1
+        self.dead_lettered: int = self.dead_lettered + 1
         self.letters.add(letter)
 
     # Ends -------------------------------------------------------------------------------------
