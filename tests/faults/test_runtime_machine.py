@@ -249,7 +249,7 @@ class RuntimeMachine(RuleBasedStateMachine):
 
 # Derandomized but for the deep profile, as in the test of the supervisor.
 SEARCH = profile(
-    max_examples=550 if not DEEP else 50_000, stateful_step_count=30, derandomize=not DEEP
+    max_examples=480 if not DEEP else 50_000, stateful_step_count=30, derandomize=not DEEP
 )
 
 LEAST = {
