@@ -114,7 +114,8 @@ def check_children_of(account: Account, status: Any, alive: Any) -> None:
     if status.state != "running" or status.outbox:
         return
     # What an earlier run was to do, and did not come to, this one has done.
-    account.spawned.update(dict.fromkeys(account.owed & children, status.incarnation))
+    for tag in account.owed & children:
+        account.spawned[tag] = status.incarnation
     account.owed.clear()
     fresh = account.is_fresh
     mine = {tag for tag, run in account.spawned.items() if not fresh or run == status.incarnation}
