@@ -21,19 +21,20 @@ from trido.journal.rows import (
     Timer,
     Wake,
 )
+from trido.values import ByFields
 
 A_co = TypeVar("A_co", covariant=True)
 
 Resolution: TypeAlias = Literal["done", "retry", "dead"]
 
 
-class Write(Generic[A_co]):
+class Write(ByFields, Generic[A_co]):
     """Something to be written; what comes of it is an ``A``."""
 
     __slots__ = ()
 
 
-class Query(Generic[A_co]):
+class Query(ByFields, Generic[A_co]):
     """Something to be read; it gives an ``A``."""
 
     __slots__ = ()
@@ -43,7 +44,7 @@ class Query(Generic[A_co]):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Claim(Write[Recovery]):
     """Make the agent this run's own, and read all it begins with.
 
@@ -68,7 +69,7 @@ class Claim(Write[Recovery]):
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Commit(Write[Kept | None]):
     """A turn: one conditional write.
 
@@ -122,7 +123,7 @@ COMMIT: Final = "Commit"
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Mark(Write[None]):
     """What became of a directive.
 
@@ -152,7 +153,7 @@ MARKS: Final = ("pending", "started", "done", "failed", "dead", "unknown")
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Resolve(Write[None]):
     """Settle a directive that is unknown or dead: an operator's decision, so no epoch is asked for.
 
@@ -181,7 +182,7 @@ RESOLUTIONS: Final[dict[str, Status]] = {"done": "done", "retry": "pending", "de
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Find(Query[Kept | None]):
     """What is kept of the input that this key names; None if it was not consumed."""
 
@@ -190,7 +191,7 @@ class Find(Query[Kept | None]):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class History(Query[tuple[Past, ...]]):
     """The committed turns of an agent, the oldest first, as far back as they are kept.
 
@@ -203,7 +204,7 @@ class History(Query[tuple[Past, ...]]):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class StateAt(Query[Mapping[str, bytes] | None]):
     """All fields of an agent as they were at a revision; None if that is not kept."""
 
@@ -212,7 +213,7 @@ class StateAt(Query[Mapping[str, bytes] | None]):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Waking(Query[tuple[Wake, ...]]):
     """The agents with directives to be carried out, or a timer that is due by ``until``.
 
@@ -225,7 +226,7 @@ class Waking(Query[tuple[Wake, ...]]):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Letters(Query[tuple[Entry, ...]]):
     """The directives that are dead or unknown: of one agent, or of all."""
 

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, final
 from attrs import field, frozen
 
 from trido.journal import checks
+from trido.values import ByFields
 
 FULL_EVERY: Final = 64
 """At least every so many turns the whole state is written, so no recovery reads more rows."""
@@ -46,8 +47,8 @@ class AgentKey:
 
 
 @final
-@frozen(kw_only=True)
-class Keep:
+@frozen(kw_only=True, eq=False, repr=False)
+class Keep(ByFields):
     """How long what is no longer needed is kept.
 
     Raises:
@@ -68,8 +69,8 @@ class Keep:
 
 
 @final
-@frozen
-class Directed:
+@frozen(eq=False, repr=False)
+class Directed(ByFields):
     """A directive, as a turn commits it.
 
     Raises:
@@ -89,8 +90,8 @@ class Directed:
 
 
 @final
-@frozen
-class Timer:
+@frozen(eq=False, repr=False)
+class Timer(ByFields):
     """A timer, or an entry of a schedule.
 
     Raises:
@@ -109,8 +110,8 @@ class Timer:
 
 
 @final
-@frozen
-class Entry:
+@frozen(eq=False, repr=False)
+class Entry(ByFields):
     """A committed directive. Its id is (agent, revision, index)."""
 
     agent: AgentKey
@@ -127,8 +128,8 @@ class Entry:
 
 
 @final
-@frozen
-class Kept:
+@frozen(eq=False, repr=False)
+class Kept(ByFields):
     """What is kept of an input that was consumed."""
 
     revision: int
@@ -137,8 +138,8 @@ class Kept:
 
 
 @final
-@frozen
-class Past:
+@frozen(eq=False, repr=False)
+class Past(ByFields):
     """A turn that was committed."""
 
     revision: int
@@ -151,8 +152,22 @@ class Past:
 
 
 @final
-@frozen
-class Wake:
+@frozen(eq=False, repr=False)
+class Stored(ByFields):
+    """An agent that a journal has."""
+
+    agent: AgentKey
+    name: str
+    """Of its definition."""
+    revision: int
+    """Of its newest turn."""
+    oldest: int
+    """Of the oldest turn that can be asked for."""
+
+
+@final
+@frozen(eq=False, repr=False)
+class Wake(ByFields):
     """An agent that has something to do."""
 
     agent: AgentKey
@@ -165,8 +180,8 @@ class Wake:
 
 
 @final
-@frozen(kw_only=True)
-class Recovery:
+@frozen(kw_only=True, eq=False, repr=False)
+class Recovery(ByFields):
     """All that a run of an agent begins with."""
 
     agent: AgentKey

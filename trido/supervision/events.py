@@ -10,6 +10,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from trido.values import ByFields
+
 __all__ = [
     "ChildEnded",
     "ChildParked",
@@ -24,8 +26,8 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
-class Event:
+@frozen(kw_only=True, eq=False, repr=False)
+class Event(ByFields):
     """What every event has."""
 
     path: tuple[str, ...]
@@ -38,7 +40,7 @@ class Event:
     """When, in seconds of Trio's clock."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ChildStarted(Event):
     """A child became ready."""
 
@@ -46,7 +48,7 @@ class ChildStarted(Event):
     """Why it was started: with its supervisor, by a restart, or by a call."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ChildStopped(Event):
     """A child that was asked to stop has ended."""
 
@@ -56,7 +58,7 @@ class ChildStopped(Event):
     """The exception, if it ended by one."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ChildEnded(Event):
     """A child ended by itself."""
 
@@ -65,7 +67,7 @@ class ChildEnded(Event):
     """The exception it ended by; None if it returned."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class SupervisorReport(Event):
     """Something went wrong: OTP's supervisor report."""
 
@@ -74,7 +76,7 @@ class SupervisorReport(Event):
     reason: BaseException | None = field(default=None)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class SupervisorEnded(Event):
     """A supervisor ended; all its children ended before."""
 
@@ -82,7 +84,7 @@ class SupervisorEnded(Event):
     reason: BaseException | None = field(default=None)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class RetryScheduled(Event):
     """A restart was put off by the child's `Backoff`."""
 
@@ -92,7 +94,7 @@ class RetryScheduled(Event):
     """Seconds from now."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ChildParked(Event):
     """A child with ``on_limit="park"`` exceeded its limit: it has no run until it is restarted."""
 
@@ -100,7 +102,7 @@ class ChildParked(Event):
     """Its last crash."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ChildUnkillable(Event):
     """A child outlived being killed. It is a zombie until it ends; nothing else waits for it."""
 
@@ -108,7 +110,7 @@ class ChildUnkillable(Event):
     """Where its tasks are, as text."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ObserverFailed(Event):
     """An observer raised an exception and was removed."""
 

@@ -10,6 +10,7 @@ from attrs import frozen
 from trido.supervision import errors, events
 from trido.supervision.policy import ChildPolicy
 from trido.supervision.tables import Asked, State
+from trido.values import ByFields
 
 if TYPE_CHECKING:
     from trido.supervision.records import Record
@@ -21,27 +22,27 @@ EndKind: TypeAlias = Literal[
 ]
 
 
-@frozen
-class End:
+@frozen(eq=False, repr=False)
+class End(ByFields):
     """How a run ended."""
 
     kind: EndKind
     reason: BaseException | None = None
 
 
-@frozen(kw_only=True)
-class _Input:
+@frozen(kw_only=True, eq=False, repr=False)
+class _Input(ByFields):
     now: float
     u: float = 0.0
     """A random number from [0, 1), for the jitter of a `Backoff`."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Begin(_Input):
     """Start the children."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class RunReady(_Input):
     """A run became ready."""
 
@@ -50,7 +51,7 @@ class RunReady(_Input):
     value: object = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class RunEnded(_Input):
     """A run ended, for whatever reason."""
 
@@ -59,7 +60,7 @@ class RunEnded(_Input):
     end: End
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class RunFailing(_Input):
     """A run cannot go on: it is to be stopped, and its end is a crash by ``error``."""
 
@@ -68,7 +69,7 @@ class RunFailing(_Input):
     error: Exception
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class RunStuck(_Input):
     """A run was killed, and will not end."""
 
@@ -76,12 +77,12 @@ class RunStuck(_Input):
     run: int
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Tick(_Input):
     """`Machine.next_deadline` has come."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Request(_Input):
     """Somebody asks for a change, and waits for the `Reply` of this number."""
 
@@ -92,14 +93,14 @@ class Request(_Input):
     """What ``start_child`` asks for."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Withdraw(_Input):
     """Whoever waited for the reply of this number waits no more."""
 
     number: int
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Stop(_Input):
     """Stop the supervisor, in order."""
 
@@ -107,12 +108,12 @@ class Stop(_Input):
     """Because the scope around it was cancelled."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Kill(_Input):
     """Stop the supervisor in order, with no grace left for anybody."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Fail(_Input):
     """Something that is not a child failed fatally: an observer, say."""
 
@@ -136,16 +137,16 @@ Input: TypeAlias = (
 # What goes out ------------------------------------------------------------------------------
 
 
-@frozen
-class StartRun:
+@frozen(eq=False, repr=False)
+class StartRun(ByFields):
     """Start a run of this place."""
 
     id: str
     run: int
 
 
-@frozen
-class CancelRun:
+@frozen(eq=False, repr=False)
+class CancelRun(ByFields):
     """Ask a run to stop, by ``deadline``."""
 
     id: str
@@ -154,16 +155,16 @@ class CancelRun:
     reason: str
 
 
-@frozen
-class KillRun:
+@frozen(eq=False, repr=False)
+class KillRun(ByFields):
     """Make a run stop."""
 
     id: str
     run: int
 
 
-@frozen
-class Moved:
+@frozen(eq=False, repr=False)
+class Moved(ByFields):
     """A place is in another state, or will stay in this one."""
 
     record: Record
@@ -172,8 +173,8 @@ class Moved:
     """It is going to be started again: it crashed, or was stopped with the group it is in."""
 
 
-@frozen
-class Tell:
+@frozen(eq=False, repr=False)
+class Tell(ByFields):
     """Tell the observers."""
 
     event: events.Event
@@ -183,34 +184,34 @@ class Tell:
     """Of a report: whether the child is restarted."""
 
 
-@frozen
-class TellUnkillable:
+@frozen(eq=False, repr=False)
+class TellUnkillable(ByFields):
     """Tell the observers that a run cannot be killed, and where it is."""
 
     id: str
     run: int
 
 
-@frozen
-class Reply:
+@frozen(eq=False, repr=False)
+class Reply(ByFields):
     """Answer a request: done, or refused."""
 
     number: int
     error: errors.TridoError | None
 
 
-@frozen
-class InterruptBody:
+@frozen(eq=False, repr=False)
+class InterruptBody(ByFields):
     """The supervisor gives up: cancel the block's body."""
 
 
-@frozen
-class Stuck:
+@frozen(eq=False, repr=False)
+class Stuck(ByFields):
     """Only zombies are left to wait for."""
 
 
-@frozen
-class Finished:
+@frozen(eq=False, repr=False)
+class Finished(ByFields):
     """Every child has ended. ``error`` is what leaves the supervisor, if anything."""
 
     error: BaseException | None

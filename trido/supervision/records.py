@@ -11,6 +11,7 @@ from attrs import Factory, define, frozen
 from trido.supervision.messages import End, Request
 from trido.supervision.policy import AutoShutdown, ChildPolicy, Strategy
 from trido.supervision.tables import State
+from trido.values import ByFields
 
 Cause: TypeAlias = Literal["start", "restart", "api"]
 Phase: TypeAlias = Literal["new", "starting", "running", "stopping", "ended"]
@@ -94,24 +95,24 @@ class Job:
         return twin
 
 
-@frozen
-class Handle:
+@frozen(eq=False, repr=False)
+class Handle(ByFields):
     """In the queue: the run that ended by itself."""
 
     id: str
     run: int
 
 
-@frozen
-class Retry:
+@frozen(eq=False, repr=False)
+class Retry(ByFields):
     """In the queue: try again to restart this child; each retry counts."""
 
     id: str
     chain: int
 
 
-@frozen
-class Resume:
+@frozen(eq=False, repr=False)
+class Resume(ByFields):
     """In the queue: go on with a restart that was decided and put off."""
 
     id: str
@@ -121,8 +122,8 @@ class Resume:
 Item: TypeAlias = Handle | Retry | Resume | Request
 
 
-@frozen(kw_only=True)
-class Settings:
+@frozen(kw_only=True, eq=False, repr=False)
+class Settings(ByFields):
     """The supervisor's own part of its spec."""
 
     path: tuple[str, ...]
