@@ -21,8 +21,9 @@ from tests.journal.kit import (
     turn,
 )
 from trido.errors import SpecError
-from trido.journal import Corrupt, Fenced, Journal, JournalError, Locked
+from trido.journal import Corrupt, Fenced, Journal, JournalError, Locked, Unavailable
 from trido.journal.operations import (
+    Agents,
     Claim,
     Find,
     History,
@@ -40,9 +41,11 @@ from trido.journal.rows import (
     Entry,
     Keep,
     Kept,
+    Stored,
     Timer,
     Wake,
 )
+from trido.journal.view import Viewed
 
 TWO = (Directed("Emit", b"x"), Directed("Charge", b"y", attempts=1))
 
@@ -429,6 +432,39 @@ def test_as_many_turns_are_kept_as_are_to_be(store: Store, history: int) -> None
     assert do(store, claim()).state == {"value": b"%d" % turns}
 
 
+def test_a_long_history_is_read_page_by_page(store: Store) -> None:
+    run = do(store, claim())
+    turns = 3 * FULL_EVERY
+    for revision in range(1, turns + 1):
+        do(store, turn(run, revision, full=revision % FULL_EVERY == 1))
+    for at in (0, 7, 70, 130, 64, 0, turns):
+        page = store.read(History(AGENT, since=at, until=at + 10))
+        assert [one.revision for one in page] == list(range(at + 1, min(at + 10, turns) + 1))
+    assert [one.revision for one in store.read(History(AGENT, until=5, limit=2))] == [4, 5]
+    assert store.read(History(AGENT, since=5, until=5)) == ()
+    other = do(store, claim(AgentKey("b")))
+    do(store, turn(other))
+    assert [one.revision for one in store.read(History(AgentKey("b")))] == [1]
+    do(store, turn(run, turns + 1))
+    assert [one.revision for one in store.read(History(AGENT, since=turns))] == [turns + 1]
+
+
+def test_which_agents_there_are(store: Store) -> None:
+    assert store.read(Agents()) == ()
+    run = do(store, claim(keep=Keep(history=2)))
+    for revision in (1, 2, 3):
+        do(store, turn(run, revision))
+    do(store, claim(AgentKey("b", "tenant")))
+    do(store, claim(AgentKey("b")))
+    mine, b = Stored(AGENT, "counter", 3, 2), Stored(AgentKey("b"), "counter", 0, 1)
+    theirs = Stored(AgentKey("b", "tenant"), "counter", 0, 1)
+    assert store.read(Agents()) == (mine, b, theirs)
+    assert store.read(Agents(limit=1)) == (mine,)
+    assert store.read(Agents(after=AGENT, limit=1)) == (b,)
+    assert store.read(Agents(theirs.agent)) == (theirs,)
+    assert store.read(Agents(AgentKey("nobody"))) == ()
+
+
 def test_a_letter_outlives_its_turn(store: Store) -> None:
     run = do(store, claim(keep=Keep(history=1)))
     do(store, turn(run, directives=TWO))
@@ -457,6 +493,26 @@ async def test_a_journal_is_open_once_at_a_time(kind: str, tmp_path: Path) -> No
         await session.write(turn(run))
     async with running(journal) as session:
         assert (await session.write(claim())).revision == 1
+
+
+@pytest.mark.real_time
+async def test_a_journal_is_viewed_beside_whoever_writes(kind: str, tmp_path: Path) -> None:
+    journal = make_journal(kind, tmp_path)
+    assert isinstance(journal, Viewed)
+    async with running(journal) as session:
+        run = await session.write(claim())
+        async with journal.view() as view:
+            assert await view.read(History(AGENT)) == ()
+            await session.write(turn(run))
+            assert len(await view.read(History(AGENT))) == 1
+            assert view.file == session.file == name_of(kind, tmp_path)
+    async with journal.view() as view:
+        assert len(await view.read(History(AGENT))) == 1
+        async with running(journal) as session:
+            assert (await session.write(claim())).revision == 1
+    with pytest.raises(Unavailable, match="the view is closed; open the journal again"):
+        await view.read(History(AGENT))
+    assert repr(view) == f"<trido.journal.View of {name_of(kind, tmp_path)}>"
 
 
 def test_both_are_journals(kind: str, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from trido.journal import rules
 from trido.journal.errors import Locked
 from trido.journal.operations import (
     RESOLUTIONS,
+    Agents,
     Claim,
     Commit,
     Find,
@@ -30,8 +31,19 @@ from trido.journal.operations import (
     Waking,
     Write,
 )
-from trido.journal.rows import AgentKey, Entry, Kept, Past, Recovery, Status, Timer, Wake
+from trido.journal.rows import (
+    AgentKey,
+    Entry,
+    Kept,
+    Past,
+    Recovery,
+    Status,
+    Stored,
+    Timer,
+    Wake,
+)
 from trido.journal.session import Here, Session, open_session
+from trido.journal.view import View, open_view
 
 A = TypeVar("A")
 
@@ -71,6 +83,10 @@ class MemoryJournal:
           Locked: it is open already.
         """
         return open_session(self._store, Here(), Here())
+
+    def view(self) -> AbstractAsyncContextManager[View]:
+        """Open it to read only, also while it is open: ``async with journal.view() as view``."""
+        return open_view(lambda: _MemoryStore(self._agents, lambda: None), Here())
 
     def _store(self) -> _MemoryStore:
         if self._open:
@@ -184,11 +200,13 @@ class _MemoryStore:
 
     def _history(self, query: History) -> tuple[Past, ...]:
         agent = self._agents.get(query.agent)
-        if agent is None or not query.limit:
+        if agent is None or not agent.turns:
             return ()
-        since = max(query.since + 1, agent.head.oldest)
-        turns = [_with_entries(agent, turn) for turn in agent.turns if turn.revision >= since]
-        return tuple(turns[-query.limit :])
+        until = min(query.until, agent.head.revision)
+        first = agent.turns[0].revision
+        since = max(query.since + 1, agent.head.oldest, until - query.limit + 1, first)
+        turns = islice(agent.turns, since - first, max(until + 1, since) - first)
+        return tuple(_with_entries(agent, turn) for turn in turns)
 
     def _state_at(self, query: StateAt) -> Mapping[str, bytes] | None:
         agent = self._agents.get(query.agent)
@@ -203,6 +221,16 @@ class _MemoryStore:
             for head in heads
             if (head.open or (head.due is not None and head.due <= query.until))
             and (query.after is None or _order(head.agent) > _order(query.after))
+        )
+        return tuple(islice(found, query.limit))
+
+    def _all(self, query: Agents) -> tuple[Stored, ...]:
+        keys = sorted(self._agents, key=_order) if query.agent is None else [query.agent]
+        heads = (self._agents[key].head for key in keys if key in self._agents)
+        found = (
+            Stored(head.agent, head.name, head.revision, head.oldest)
+            for head in heads
+            if query.after is None or _order(head.agent) > _order(query.after)
         )
         return tuple(islice(found, query.limit))
 
@@ -274,6 +302,7 @@ _ACTS: Final[dict[type, Callable[[_MemoryStore, Any], object]]] = {
 }
 
 _ANSWERS: Final[dict[type, Callable[[_MemoryStore, Any], object]]] = {
+    Agents: _MemoryStore._all,
     Find: _MemoryStore._find,
     History: _MemoryStore._history,
     Letters: _MemoryStore._letters,

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from trido.errors import SpecError
 from trido.journal import checks
+from trido.journal.checks import WHOLE
 from trido.journal.rows import (
     AgentKey,
     Directed,
@@ -18,6 +19,7 @@ from trido.journal.rows import (
     Past,
     Recovery,
     Status,
+    Stored,
     Timer,
     Wake,
 )
@@ -195,12 +197,14 @@ class Find(Query[Kept | None]):
 class History(Query[tuple[Past, ...]]):
     """The committed turns of an agent, the oldest first, as far back as they are kept.
 
-    ``since`` leaves out those up to that revision; ``limit`` keeps the newest so many.
+    ``since`` leaves out those up to that revision, and ``until`` those after that one; ``limit``
+    keeps the newest so many.
     """
 
     agent: AgentKey
     since: int = 0
     limit: int = 1_000
+    until: int = field(default=WHOLE, kw_only=True)
 
 
 @final
@@ -231,4 +235,17 @@ class Letters(Query[tuple[Entry, ...]]):
     """The directives that are dead or unknown: of one agent, or of all."""
 
     agent: AgentKey | None = None
+    limit: int = 1_000
+
+
+@final
+@frozen(eq=False, repr=False)
+class Agents(Query[tuple[Stored, ...]]):
+    """Which agents there are: one, or at most ``limit`` of those after ``after``.
+
+    They come in the order of partition and id.
+    """
+
+    agent: AgentKey | None = None
+    after: AgentKey | None = None
     limit: int = 1_000

@@ -12,6 +12,7 @@ from attrs import define
 from trido.journal import layout, rules
 from trido.journal.faults import row_damaged
 from trido.journal.operations import (
+    Agents,
     Claim,
     Find,
     History,
@@ -20,7 +21,17 @@ from trido.journal.operations import (
     StateAt,
     Waking,
 )
-from trido.journal.rows import AgentKey, Entry, Keep, Kept, Past, Recovery, Timer, Wake
+from trido.journal.rows import (
+    AgentKey,
+    Entry,
+    Keep,
+    Kept,
+    Past,
+    Recovery,
+    Stored,
+    Timer,
+    Wake,
+)
 
 AGENT: Final = (
     "agent, partition, id, name, epoch, revision, full, last, at, consumed, open, timers, due,"
@@ -48,6 +59,9 @@ FROM back CROSS JOIN inbox USING (turn)
 """
 
 UNSETTLED: Final = "status NOT IN ('done', 'failed')"
+
+WAY: Final = 64
+"""Of every so many turns it is remembered where they are: a long history is read page by page."""
 
 
 @final
@@ -86,6 +100,8 @@ class Reader:
     def __init__(self, file: str, connection: sqlite3.Connection) -> None:
         self._file = file
         self._connection = connection
+        self._way: tuple[int, dict[int, int]] = (0, {})
+        """Of the agent whose turns were read last: where some of them are, by revision."""
 
     def answer(self, query: Query[Any]) -> object:
         """Answer a query from one state of the file."""
@@ -182,10 +198,12 @@ class Reader:
 
     # Turns ----------------------------------------------------------------------------------
 
-    def _back(self, known: Known) -> Iterator[_Turn]:
-        """The turns of an agent, the newest first."""
-        place = known.last
-        for revision in range(known.head.revision, 0, -1):
+    def _back(self, known: Known, newest: int) -> Iterator[_Turn]:
+        """The turns of an agent, from about the revision ``newest`` on, the newest first."""
+        start, place = self._start(known, newest)
+        for revision in range(start, 0, -1):
+            if revision % WAY == 0:
+                self._way[1][revision] = place
             what = f"revision {revision} of agent {str(known.head.agent)!r}"
             row = self._one(f"SELECT {TURN} FROM turns WHERE turn = ?", place)
             self._check(layout.seal_turn, row, what)
@@ -195,10 +213,18 @@ class Reader:
             yield turn
             place = turn.before
 
+    def _start(self, known: Known, newest: int) -> tuple[int, int]:
+        """Where to begin: no earlier than ``newest``, and its row."""
+        if self._way[0] != known.number:
+            self._way = (known.number, {})
+        head, way = known.head.revision, self._way[1]
+        near = min((one for one in way if newest <= one <= head), default=head)
+        return near, way.get(near, known.last)
+
     def _from_full(self, known: Known, revision: int) -> list[Past]:
         """The turns up to a revision, from the last full one on."""
         found = []
-        for turn in self._back(known):
+        for turn in self._back(known, revision):
             if turn.revision <= revision:
                 found.append(turn.past())
                 if turn.full:
@@ -209,12 +235,14 @@ class Reader:
         known = self.known(query.agent)
         if known is None:
             return ()
-        since = max(query.since + 1, known.head.oldest, known.head.revision - query.limit + 1)
+        until = min(query.until, known.head.revision)
+        since = max(query.since + 1, known.head.oldest, until - query.limit + 1)
         found = []
-        for turn in self._back(known):
+        for turn in self._back(known, until):
             if turn.revision < since:
                 break
-            found.append(turn.past(self._directives_of(query.agent, turn)))
+            if turn.revision <= until:
+                found.append(turn.past(self._directives_of(query.agent, turn)))
         return tuple(found[::-1])
 
     def _directives_of(self, agent: AgentKey, turn: _Turn) -> tuple[Entry, ...]:
@@ -271,6 +299,21 @@ class Reader:
         # others asleep. Its claim will tell.
         return tuple(Wake(AgentKey(row[2], row[1]), row[3], row[10], row[12]) for row in rows)
 
+    def _agents(self, query: Agents) -> tuple[Stored, ...]:
+        if query.agent:
+            known = self.known(query.agent)
+            heads = [known.head] if known else []
+            return tuple(Stored(one.agent, one.name, one.revision, one.oldest) for one in heads)
+        after = (query.after.partition, query.after.id) if query.after else ("", "")
+        rows = self._all(
+            "SELECT partition, id, name, revision, max(revision - history + 1, 1) FROM agents"
+            " WHERE (partition, id) > (?, ?) ORDER BY partition, id LIMIT ?",
+            *after,
+            query.limit,
+        )
+        # As above: one that is damaged is not to hide the others. Its turns will tell.
+        return tuple(Stored(AgentKey(id, partition), *rest) for partition, id, *rest in rows)
+
     # Rows -----------------------------------------------------------------------------------
 
     def _all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -287,6 +330,7 @@ class Reader:
 
 
 _ANSWERS: Final[dict[type, Callable[[Reader, Any], object]]] = {
+    Agents: Reader._agents,
     Find: Reader._find,
     History: Reader._history,
     Letters: Reader._letters,

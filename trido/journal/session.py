@@ -183,6 +183,11 @@ class Session:
         result: A = await trio.lowlevel.wait_task_rescheduled(abort)
         return result
 
+    @property
+    def file(self) -> str:
+        """What the journal is called in errors."""
+        return self._store.file
+
     async def read(self, query: Query[A]) -> A:
         """Answer a query from what is committed.
 

@@ -16,6 +16,7 @@ import trio
 from trido.errors import SpecError
 from trido.journal.inspection import Inspection, Progress
 from trido.journal.session import InOneThread, Session, open_session
+from trido.journal.view import View, open_view
 
 A = TypeVar("A")
 
@@ -73,6 +74,21 @@ class SqliteJournal:
 
         make = partial(SqliteStore, self.path, verify=self._verify)
         return open_session(make, InOneThread(), InOneThread())
+
+    def view(self) -> AbstractAsyncContextManager[View]:
+        """Open it to read only: ``async with journal.view() as view``.
+
+        Works beside an open session, of this process or another, and on what a process has left
+        that was killed. Nothing is locked, and nothing in the file changes.
+
+        Raises:
+          Corrupt: it is damaged, or is no journal.
+          TooNew: its format is newer than this version of trido.
+          Unavailable: it is not there, or cannot be opened: the reason says why.
+        """
+        from trido.journal.shelf import SqliteShelf  # noqa: PLC0415  # needs sqlite3
+
+        return open_view(partial(SqliteShelf, self.path), InOneThread())
 
     async def check(self, *, progress: Progress | None = None) -> tuple[str, ...]:
         """Look at all that is in it. Returns what is damaged, in words; nothing if it is sound.

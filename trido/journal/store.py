@@ -87,7 +87,6 @@ class SqliteStore:
         self._connection = opening.writer(self.file)
         # The last to close is this one: it moves the log into the file.
         self._close.insert(1, self._connection.close)
-        self._now = Reader(self.file, self._connection)
         self._known: dict[AgentKey, Known] = {}
         self._kept: dict[tuple[int, str], Kept | Corrupt] = {}
         self._sync: bool | None = None
@@ -166,6 +165,7 @@ class SqliteStore:
 
     def _begin(self) -> None:
         """Remember nothing."""
+        self._now = Reader(self.file, self._connection)
         self._known.clear()
         self._sheet = Sheet(self._connection)
         self._sweep = Sweep(self._connection)
