@@ -1,7 +1,10 @@
 import logging
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+
+from tests.cli import apps
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -12,3 +15,13 @@ def no_log_of_crashes() -> Generator[None]:
     logger.setLevel(logging.CRITICAL)
     yield
     logger.setLevel(level)
+
+
+@pytest.fixture
+def trido(capsys: pytest.CaptureFixture[str]) -> apps.Command:
+    return apps.command(capsys)
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> apps.Write:
+    return apps.writer(tmp_path, monkeypatch)

@@ -7,23 +7,37 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from trido.cli.demo import demo as run_demo
 from trido.cli.journal import app as journal
+from trido.cli.run import Level, run_app
 from trido.cli.session import Options
 from trido.cli.source import BUNDLED
+from trido.cli.tree import draw_app, explain_crash
 from trido.supervision.policy import Strategy
 
 app: Final[App] = App(
     name="trido",
-    help="OTP supervisors and Jido-like agents on Trio.",
+    help="""OTP supervisors and Jido-like agents on Trio.
+
+    An APP is named as `module:name`, such as `shop.service:app`, or as `file.py:name`; without
+    `:name` it is the name `app`. It is a spec of a supervisor, a child or an agent, a function that
+    returns one, an async function of nothing or of a runtime, or what opens a runtime or a
+    supervisor by `async with`.
+    """,
     result_action="return_value",
     exit_on_error=False,
 )
 app.command(journal)
+app.register_install_completion_command(help="Have the shell complete commands and options.")
+
+_App: TypeAlias = Annotated[str, Parameter(help="The app, such as `shop.service:app`.")]
+_Json: TypeAlias = Annotated[
+    bool, Parameter(negative=(), show_default=False, help="Print one JSON object.")
+]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -90,3 +104,58 @@ def demo(
             json=json,
         )
     )
+
+
+@app.command(name="run")
+def run_(
+    where: Annotated[_App, Parameter(name="APP")],
+    /,
+    *,
+    watch: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    log: Level = "info",
+) -> int:
+    """Run an app until it ends, or is stopped.
+
+    The first Ctrl-C or SIGTERM stops it in order, the second kills what takes its time. It exits
+    with 0 if it ended by itself, with 1 if it failed or its supervisor gave up, with 2 if there is
+    no such app, with 130 and 143 if it was stopped by Ctrl-C and by SIGTERM.
+
+    Examples: `trido run shop:app`, `trido run shop.py:main --watch --log warning`
+
+    Parameters
+    ----------
+    watch
+        Show the tree as it is; plain lines of what changes where there is no terminal.
+    log
+        From which level on the log is on stderr, unless the app has set up logging itself.
+    """
+    return run_app(where, watch=watch, level=log)
+
+
+@app.command
+def tree(where: Annotated[_App, Parameter(name="APP")], /, *, json: _Json = False) -> int:
+    """Draw the tree of an app, without running it.
+
+    Example: `trido tree shop:app`
+    """
+    return draw_app(where, as_json=json)
+
+
+@app.command
+def explain(
+    where: Annotated[_App, Parameter(name="APP")],
+    /,
+    *,
+    crash: str,
+    json: _Json = False,
+) -> int:
+    """Say what follows if a child of an app crashes, without running it.
+
+    Example: `trido explain shop:app --crash feed`
+
+    Parameters
+    ----------
+    crash
+        The child: its id, or its path below the root, such as `feeds/eu`.
+    """
+    return explain_crash(where, crash, as_json=json)

@@ -1,0 +1,111 @@
+"""From ``module:name``, as it is written on the command line, to what is there.
+
+Whatever is wrong with it is told in a sentence, with what was probably meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+DEFAULT: Final = "app"
+"""What is meant where only a module is named."""
+
+
+class UserError(Exception):
+    """What was asked for cannot be done; the message says why, and what could be."""
+
+
+def load(where: str) -> tuple[ModuleType, object]:
+    """The module, and what is called so in it.
+
+    ``shop.service:desk`` is the name ``desk`` in the module ``shop.service``; ``shop/service.py``
+    in place of the module is the file. Without ``:desk`` it is the name ``app``.
+
+    Raises:
+      UserError: there is no such thing, or the module cannot be imported.
+    """
+    module_name, colon, name = where.partition(":")
+    if not module_name or (colon and not name):
+        raise UserError(f'"{where}" names no app: say module:name, such as shop:app')
+    module = _file(Path(module_name)) if module_name.endswith(".py") else _module(module_name)
+    return module, _attribute(module, name or DEFAULT)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"``, or nothing if nothing is like it."""
+    likely = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {likely[0]!r}?" if likely else ""
+
+
+def _module(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:  # as `python -m` would have it
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name != missing and not name.startswith(f"{missing}."):
+            raise _broken(name, error) from error  # it imports what is not there
+        raise UserError(f"there is no module {missing!r}{_other_modules(missing)}") from None
+    except Exception as error:
+        raise _broken(name, error) from error
+
+
+def _other_modules(missing: str) -> str:
+    package, dot, last = missing.rpartition(".")
+    paths = list(sys.modules[package].__path__) if dot else [str(Path.cwd())]
+    return did_you_mean(last, [one.name for one in pkgutil.iter_modules(paths)])
+
+
+def _file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UserError(f"there is no file {os.fspath(path)!r}")
+    spec: Any = spec_from_file_location(path.stem, path)
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module  # annotations in it are looked up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[path.stem]
+        raise _broken(os.fspath(path), error) from error
+    return module
+
+
+def _broken(name: str, error: Exception) -> UserError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    at = f"{frame.filename}:{frame.lineno}"
+    if isinstance(error, SyntaxError):
+        at = f"{error.filename}:{error.lineno}"
+    return UserError(f"{name!r} cannot be imported: {said(error)} ({at})")
+
+
+def said(error: BaseException) -> str:
+    """An exception in a line."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _attribute(module: ModuleType, name: str) -> object:
+    found: object = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            known = [one for one in dir(found) if not one.startswith("_")]
+            raise UserError(f"{_named(found)} has no {part!r}{did_you_mean(part, known)}")
+        found = getattr(found, part)
+    return found
+
+
+def _named(thing: object) -> str:
+    return f"module {thing.__name__!r}" if isinstance(thing, ModuleType) else repr(thing)
