@@ -1,0 +1,28 @@
+"""Prove your own agents crash-proof: virtual time, seeded schedules, faults as data.
+
+What is here needs nothing but trido. The fixtures for pytest come with the extra ``testing``.
+"""
+
+from __future__ import annotations
+
+from trido.testing.plan import FaultPlan as FaultPlan
+from trido.testing.plan_errors import InjectedCrash as InjectedCrash
+from trido.testing.plan_errors import NotOver as NotOver
+from trido.testing.plan_errors import NotReproducible as NotReproducible
+from trido.testing.plan_errors import PlanSyntaxError as PlanSyntaxError
+from trido.testing.plan_errors import UnknownPoint as UnknownPoint
+from trido.testing.plan_faults import ClockFault as ClockFault
+from trido.testing.plan_faults import CodeFault as CodeFault
+from trido.testing.plan_faults import Fault as Fault
+from trido.testing.plan_faults import LoopFault as LoopFault
+from trido.testing.plan_faults import SignalFault as SignalFault
+from trido.testing.plan_faults import StorageFault as StorageFault
+from trido.testing.plan_points import AnyOf as AnyOf
+from trido.testing.plan_points import Await as Await
+from trido.testing.plan_points import DirectiveOf as DirectiveOf
+from trido.testing.plan_points import Point as Point
+from trido.testing.plan_points import Received as Received
+from trido.testing.plan_points import Start as Start
+from trido.testing.plan_points import Stop as Stop
+from trido.testing.plan_points import Time as Time
+from trido.testing.plan_points import Turn as Turn
