@@ -19,16 +19,17 @@ class ByFields:
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return _named(self) == _named(other)
+        return _key(self) == _key(other)
 
     def __hash__(self) -> int:
-        return hash((self.__class__, _named(self)))
+        return hash((self.__class__, _key(self)))
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={value!r}" for name, value in _named(self))
-        return f"{self.__class__.__qualname__}({said})"
+        cls: Any = self.__class__
+        shown = (one.name for one in attrs.fields(cls) if one.repr)
+        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{cls.__qualname__}({said})"
 
 
-def _named(value: Any) -> tuple[tuple[str, object], ...]:
-    names = (one.name for one in attrs.fields(value.__class__))
-    return tuple((name, getattr(value, name)) for name in names)
+def _key(value: Any) -> tuple[object, ...]:
+    return tuple(getattr(value, one.name) for one in attrs.fields(value.__class__) if one.eq)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trido
-from trido.agents import cron
+from trido.agents import crontext
 from trido.agents.cron import CronTable, Firings, due
 
 MINUTE = timedelta(minutes=1)
@@ -381,7 +381,7 @@ class CountingSim(CronSim):
 def test_a_year_of_missed_minutes_takes_no_walk_through_the_year(
     catch_up: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cron, "CronSim", CountingSim)
+    monkeypatch.setattr(crontext, "CronSim", CountingSim)
     CountingSim.steps = 0
     table = CronTable("* * * * *", NEW_YORK)
     late = due(table, NOON, NOON + 365 * DAY, catch_up)

@@ -15,18 +15,17 @@ An expression is about what a clock on the wall shows, and twice a year that clo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from heapq import merge
 from itertools import islice, takewhile
-from typing import Final, Literal, TypeAlias, final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 from attrs import field, frozen
-from cronsim import CronSim, CronSimError
 
-from trido.errors import SpecError
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from trido.agents.crontext import Parsed
 
 CatchUp: TypeAlias = Literal["skip", "once", "all"]
 
@@ -36,12 +35,6 @@ LIMIT: Final = 1000
 _DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
 _TICK: Final = timedelta(microseconds=1)
-_ANY_DAY: Final = datetime(2000, 1, 1)  # noqa: DTZ001  # what a clock shows, wherever
-_FIELDS: Final = (
-    "a cron expression of five fields, minute, hour, day of month, month and day of week"
-)
-_NEVER: Final = "an expression that fires some day; of the days it names there is none"
-_ZONES: Final = "the name of an IANA time zone, such as 'UTC' or 'America/New_York'"
 
 
 @final
@@ -60,14 +53,14 @@ class CronTable:
     timezone: str = "UTC"
     """The name of an IANA time zone."""
     _zone: ZoneInfo = field(init=False, eq=False, repr=False)
-    _parsed: _Parsed = field(init=False, eq=False, repr=False)
+    _parsed: Parsed = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        expr: object = self.expr
-        if not isinstance(expr, str):
-            raise SpecError("expr", expr, _FIELDS, of="Cron")
-        object.__setattr__(self, "_parsed", _parse(expr))
-        object.__setattr__(self, "_zone", _zone(self.timezone))
+        # Whoever has no cron entries does not pay for what reads them.
+        from trido.agents import crontext  # noqa: PLC0415
+
+        object.__setattr__(self, "_parsed", crontext.parsed(self.expr))
+        object.__setattr__(self, "_zone", crontext.zone(self.timezone))
 
     def next_after(self, moment: datetime) -> datetime:
         """The first time it fires after ``moment``, and not at it.
@@ -124,14 +117,14 @@ class CronTable:
 
     def _named_hours(self, after: datetime) -> Iterator[datetime]:
         start = after.astimezone(self._zone)
-        for local in CronSim(self._parsed.expr, start):  # pragma: no branch - never ends
+        for local in self._parsed.after(start):  # pragma: no branch - never ends
             yield local.astimezone(UTC)
 
     def _every_hour(self, after: datetime, *, fold: int) -> Iterator[datetime]:
         """When the clock shows such a minute; of those it shows twice the first or the second."""
         # A clock that is about to be set back will show again what it showed before.
         start = min(self._shown(after), self._shown(after + _DAY) - _DAY)
-        for shown in CronSim(self._parsed.expr, start):  # pragma: no branch - never ends
+        for shown in self._parsed.after(start):  # pragma: no branch - never ends
             planned = self._moment(shown, fold)
             if self._shown(planned) == shown:
                 yield planned
@@ -190,65 +183,6 @@ def due(
         planned = ()
     left_out = 1 if first == latest else table._count(last, now)
     return Firings(planned, left_out - len(planned), latest, coming)
-
-
-# Definitions ----------------------------------------------------------------------------------
-
-
-@final
-@frozen(eq=False)
-class _Parsed:
-    """An expression, in the form in which cronsim does with it what is said above."""
-
-    expr: str
-    every_hour: bool
-    _sim: CronSim
-
-    def on(self, day: date) -> int:
-        """How many times of one day it fits."""
-        if day.month in self._sim.months and self._sim.match_day(day):
-            return len(self._sim.hours) * len(self._sim.minutes)
-        return 0
-
-
-@lru_cache(maxsize=256)
-def _parse(expr: str) -> _Parsed:
-    fields = expr.split()
-    if len(fields) != 5:  # noqa: PLR2004  # cronsim takes a sixth, for seconds
-        raise SpecError("expr", expr, _FIELDS, of="Cron")
-    sim = _read(expr)
-    every_hour = len(sim.hours) == 24  # noqa: PLR2004  # all there are
-    if not every_hour:
-        # Without a star cronsim takes them for times that are named.
-        fields[:2] = fields[0].replace("*", "0-59"), fields[1].replace("*", "0-23")
-    return _Parsed(" ".join(fields), every_hour, sim)
-
-
-def _read(expr: str) -> CronSim:
-    try:
-        sim = CronSim(expr, _ANY_DAY)
-    except (CronSimError, ValueError) as error:
-        raise SpecError("expr", expr, _why(expr, error), of="Cron") from None
-    if next(CronSim(expr, _ANY_DAY), None) is None:
-        raise SpecError("expr", expr, _NEVER, of="Cron")
-    return sim
-
-
-def _why(expr: str, error: Exception) -> str:
-    """What is wrong. cronsim calls the 30th of February a bad day of the month."""
-    said = str(error).lower()
-    try:
-        CronSim(f"0 0 {expr.split()[2]} 1 *", _ANY_DAY)
-    except CronSimError:
-        return f"{_FIELDS}: {said}"
-    return _NEVER if "day-of-month" in said else f"{_FIELDS}: {said}"
-
-
-def _zone(timezone: object) -> ZoneInfo:
-    if isinstance(timezone, str):
-        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
-            return ZoneInfo(timezone)
-    raise SpecError("timezone", timezone, _ZONES, of="Cron")
 
 
 def _in_utc(moment: datetime) -> datetime:

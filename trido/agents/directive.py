@@ -13,9 +13,10 @@ from trido.agents.signal import Signal
 from trido.agents.state import is_frozen
 from trido.checks import text
 from trido.errors import SpecError
+from trido.values import ByFields
 
 
-class Directive:
+class Directive(ByFields):
     """Something for the runtime to do once the turn is committed. It does nothing itself.
 
     A directive of one's own is a frozen class that derives from this, with an executor that is
@@ -30,8 +31,8 @@ PARENT: Final = "parent"
 
 
 @final
-@frozen
-class Via:
+@frozen(eq=False, repr=False)
+class Via(ByFields):
     """An address outside: the dispatch executor that the runtime knows by this name."""
 
     name: str
@@ -45,7 +46,7 @@ _RECEIVERS: Final = (Address, Via, str)
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Emit(Directive):
     """Send ``signal``: to an agent, or without ``to`` to whoever subscribed to such signals.
 
@@ -66,7 +67,7 @@ class Emit(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Reply(Directive):
     """Answer a caller with ``value``, instead of with the committed state.
 
@@ -85,7 +86,7 @@ class Reply(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class DeferReply(Directive):
     """Do not answer the call that this turn serves yet: a later turn will, with `Reply`.
 
@@ -99,12 +100,22 @@ DELIVERY_MODES: Final = ("idempotent", "keyed", "at_most_once")
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Stop(Directive):
     """End the agent: a normal end, once this turn's other directives are done or the grace is over.
 
     Ordering: the caller is answered first. What still waits in the mailbox is not served, and its
     callers are told at once.
+    """
+
+
+@final
+@frozen
+class Hibernate(Directive):
+    """Let the agent sleep, as soon as it has nothing to do: as after its ``idle_timeout``.
+
+    Its run ends, and with it what the run holds: its lifespan, its place in memory. Its state and
+    its timers are kept. The next signal to it begins a new run, and so does a timer that falls due.
     """
 
 

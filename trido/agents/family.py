@@ -12,12 +12,13 @@ from trido.agents.directive import Directive
 from trido.agents.frozen import EMPTY, freeze
 from trido.checks import flag, one_of, text
 from trido.errors import SpecError
+from trido.values import ByFields
 
 OnParentDeath: TypeAlias = Literal["stop", "continue", "orphan"]
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class SpawnAgent(Directive):
     """Start a child of this agent and call it ``tag``.
 
@@ -57,7 +58,7 @@ class SpawnAgent(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class StopChild(Directive):
     """Stop the child of this tag, in order. Its place goes."""
 
@@ -68,7 +69,7 @@ class StopChild(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class AdoptChild(Directive):
     """Become the parent of an agent of the runtime that is nobody's child, and call it ``tag``.
 
@@ -85,7 +86,7 @@ class AdoptChild(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Monitor(Directive):
     """Have the signal ``agent.down`` sent to this agent once the current run of ``ref`` ends.
 
@@ -100,7 +101,7 @@ class Monitor(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Demonitor(Directive):
     """Do not monitor ``ref`` any more; with ``flush``, withdraw an ``agent.down`` not yet begun."""
 
@@ -113,7 +114,7 @@ class Demonitor(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Link(Directive):
     """Tie the current runs of this agent and ``ref``: if one ends abnormally, so does the other.
 
@@ -133,8 +134,8 @@ def _address(of: str, ref: object) -> None:
 
 
 @final
-@frozen
-class Down:
+@frozen(eq=False, repr=False)
+class Down(ByFields):
     """The end of a run, as a monitor, a link or a parent is told of it."""
 
     id: str
@@ -146,8 +147,8 @@ class Down:
 
 
 @final
-@frozen
-class ChildStarted:
+@frozen(eq=False, repr=False)
+class ChildStarted(ByFields):
     """The data of ``agent.child.started``: a run of a child is ready."""
 
     tag: str
@@ -157,8 +158,8 @@ class ChildStarted:
 
 
 @final
-@frozen
-class ChildExit:
+@frozen(eq=False, repr=False)
+class ChildExit(ByFields):
     """The data of ``agent.child.exit``: a run of a child has ended."""
 
     tag: str
@@ -169,8 +170,8 @@ class ChildExit:
 
 
 @final
-@frozen
-class Orphaned:
+@frozen(eq=False, repr=False)
+class Orphaned(ByFields):
     """The data of ``agent.orphaned``: the parent has ended for good."""
 
     parent: str

@@ -14,6 +14,7 @@ from trido.agents.action_errors import ActionTimeout
 from trido.agents.errors import Reject
 from trido.checks import count, exceptions, seconds, text
 from trido.errors import SpecError
+from trido.values import ByFields
 
 
 class Waits(Protocol):
@@ -25,8 +26,8 @@ class Waits(Protocol):
 
 
 @final
-@frozen
-class Retry:
+@frozen(eq=False, repr=False)
+class Retry(ByFields):
     """Try an action again that failed, for the errors named and no others.
 
     A group of errors is one of those if all its leaves are. A `Reject` is an answer, and no
@@ -75,8 +76,8 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 @final
-@frozen
-class Limit:
+@frozen(eq=False, repr=False)
+class Limit(ByFields):
     """At most ``n`` at once of all attempts under this name. Those that wait keep their order.
 
     Raises:
@@ -92,8 +93,8 @@ class Limit:
 
 
 @final
-@frozen
-class Rate:
+@frozen(eq=False, repr=False)
+class Rate(ByFields):
     """At most ``n`` attempts begin in any ``per`` seconds. Those that wait keep their order.
 
     Raises:
@@ -117,8 +118,8 @@ class Rate:
 
 
 @final
-@frozen
-class Breaker:
+@frozen(eq=False, repr=False)
+class Breaker(ByFields):
     """Stop trying what fails: ``failures`` within ``within`` seconds open it for ``open_for``.
 
     While it is open the action fails at once, with `BreakerOpen`. Then one attempt is let through,

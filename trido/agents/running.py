@@ -12,10 +12,11 @@ from trido.agents.frozen import freeze
 from trido.agents.where import check_where
 from trido.checks import one_of, text
 from trido.errors import SpecError
+from trido.values import ByFields
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Run(Directive):
     """Run ``action`` beside the agent, which goes on serving signals meanwhile.
 
@@ -53,8 +54,8 @@ class Run(Directive):
 
 
 @final
-@frozen
-class RunFailed:
+@frozen(eq=False, repr=False)
+class RunFailed(ByFields):
     """The data of the signal that tells of a failed `Run`."""
 
     action: str

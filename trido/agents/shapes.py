@@ -60,7 +60,7 @@ def expected(path: str, shape: Shape, value: object) -> InvalidData:
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Anything(Shape):
     """Any value at all."""
 
@@ -81,7 +81,7 @@ class Anything(Shape):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Instance(Shape):
     """An instance of a class. JSON has no other way to say it; True and False are no numbers."""
 
@@ -110,7 +110,7 @@ class Instance(Shape):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Float(Shape):
     """A float; an int will do, as it does for type checkers."""
 
@@ -132,7 +132,7 @@ class Float(Shape):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Parsed(Shape):
     """Something that JSON has no type for: an instance, or a string that says one."""
 
@@ -187,7 +187,7 @@ def decode(text: str) -> bytes:
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class OneOf(Shape):
     """One of these very values."""
 
@@ -210,7 +210,7 @@ class OneOf(Shape):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Either(Shape):
     """A union."""
 
@@ -243,7 +243,7 @@ class Either(Shape):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Array(Shape):
     """Any number of items of one shape."""
 
@@ -272,7 +272,7 @@ class Array(Shape):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Fixed(Shape):
     """A tuple of just these."""
 
@@ -298,7 +298,7 @@ class Fixed(Shape):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Table(Shape):
     """A mapping."""
 

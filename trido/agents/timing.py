@@ -17,7 +17,7 @@ LONGEST: Final = 100 * 365.25 * 86_400
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Schedule(Directive):
     """Send ``signal`` to this agent itself in ``after`` seconds, once.
 
@@ -40,7 +40,7 @@ class Schedule(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Cron(Directive):
     """Send ``signal`` to this agent itself whenever ``expr`` says so, in ``timezone``.
 
@@ -74,7 +74,7 @@ class Cron(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Cancel(Directive):
     """Forget the timer of this key, and withdraw its firing if that is queued and not begun.
 

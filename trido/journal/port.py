@@ -57,9 +57,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from outcome import Outcome
 
-from trido.journal.operations import Query, Write
-
 if TYPE_CHECKING:
+    from trido.journal.operations import Query, Write
     from trido.journal.session import Session
 
 A = TypeVar("A")

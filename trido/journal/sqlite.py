@@ -1,6 +1,6 @@
 """A journal in a file of its own, by SQLite.
 
-What needs ``sqlite3`` is imported when a file is opened: whoever keeps nothing does not pay for it.
+What works on it is imported when it is opened: whoever keeps nothing does not pay for it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import trio
 
 from trido.errors import SpecError
-from trido.journal.inspection import Inspection, Progress
-from trido.journal.session import InOneThread, Session, open_session
-from trido.journal.view import View, open_view
+
+if TYPE_CHECKING:
+    from trido.journal.inspection import Inspection, Progress
+    from trido.journal.session import Session
+    from trido.journal.view import View
 
 A = TypeVar("A")
 
@@ -70,7 +72,8 @@ class SqliteJournal:
           TooNew: its format is newer than this version of trido.
           Unavailable: it cannot be opened: the reason says why.
         """
-        from trido.journal.store import SqliteStore  # noqa: PLC0415  # needs sqlite3
+        from trido.journal.session import InOneThread, open_session  # noqa: PLC0415  # see above
+        from trido.journal.store import SqliteStore  # noqa: PLC0415
 
         make = partial(SqliteStore, self.path, verify=self._verify)
         return open_session(make, InOneThread(), InOneThread())
@@ -86,7 +89,9 @@ class SqliteJournal:
           TooNew: its format is newer than this version of trido.
           Unavailable: it is not there, or cannot be opened: the reason says why.
         """
-        from trido.journal.shelf import SqliteShelf  # noqa: PLC0415  # needs sqlite3
+        from trido.journal.session import InOneThread  # noqa: PLC0415  # see above
+        from trido.journal.shelf import SqliteShelf  # noqa: PLC0415
+        from trido.journal.view import open_view  # noqa: PLC0415
 
         return open_view(partial(SqliteShelf, self.path), InOneThread())
 
@@ -101,7 +106,7 @@ class SqliteJournal:
         Raises:
           JournalError: it cannot be looked at; as `open`.
         """
-        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+        from trido.journal import upkeep  # noqa: PLC0415  # see above
 
         return await self._work(upkeep.check, progress)
 
@@ -113,7 +118,7 @@ class SqliteJournal:
         Raises:
           JournalError: it cannot be looked at; as `open`.
         """
-        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+        from trido.journal import upkeep  # noqa: PLC0415  # see above
 
         return await self._work(upkeep.inspect, None)
 
@@ -128,7 +133,7 @@ class SqliteJournal:
         Raises:
           JournalError: something is at ``to`` already, or it could not be copied.
         """
-        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+        from trido.journal import upkeep  # noqa: PLC0415  # see above
 
         await self._work(partial(upkeep.backup, to=os.fspath(to)), progress)
 
@@ -144,7 +149,7 @@ class SqliteJournal:
           Locked: a session has it.
           JournalError: it cannot be opened; as `open`.
         """
-        from trido.journal import upkeep  # noqa: PLC0415  # needs sqlite3
+        from trido.journal import upkeep  # noqa: PLC0415  # see above
 
         return await self._work(partial(upkeep.compact, verify=self._verify), progress)
 

@@ -11,9 +11,6 @@ import trio
 from attrs import Factory, define
 
 from trido.agents import Definition
-from trido.agents.codec import Codec
-from trido.journal import Journal
-from trido.journal.session import Session
 from trido.runtime import clock
 from trido.runtime.clock import Trust
 from trido.runtime.dead_letters import DeadLetters
@@ -21,6 +18,9 @@ from trido.runtime.meters import Meters
 from trido.supervision.current import CURRENT
 
 if TYPE_CHECKING:
+    from trido.agents.codec import Codec
+    from trido.journal import Journal
+    from trido.journal.session import Session
     from trido.runtime.bus import Bus
     from trido.runtime.drain import Drain
     from trido.runtime.executors import Executor

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import trio
 
-from trido.agents.codec import Codec
 from trido.agents.errors import AgentError
 from trido.runtime.agent import Agent
 from trido.runtime.dead_letters import KEPT, DeadLetters
 from trido.runtime.dispatcher import Dispatcher
-from trido.runtime.durable import Durable
 from trido.runtime.environment import Environment, alone
 from trido.runtime.errors import NoSuchAgent
 from trido.runtime.failures import Failures
@@ -36,6 +34,8 @@ from trido.supervision.place import End
 from trido.supervision.tables import State
 
 if TYPE_CHECKING:
+    from trido.agents.codec import Codec
+    from trido.runtime.durable import Durable
     from trido.runtime.effectful import EffectfulTurn
     from trido.runtime.place import AgentPlace
     from trido.runtime.server import AgentRun
@@ -110,6 +110,9 @@ class Parts(Generic[S]):
         self.durable: Durable[S] | None = None
         """What of it is in a journal, if that is to survive the process."""
         if session is not None:
+            # Whoever keeps nothing does not pay for what keeps it.
+            from trido.runtime.durable import Durable  # noqa: PLC0415
+
             self.durable = Durable(self._whole, session)
         self._run: AgentRun[S] | None = None
         self._child: Child[Any] | None = None

@@ -20,11 +20,11 @@ from trido.agents import Signal
 from trido.agents.directive import Directive
 from trido.agents.errors import AgentError
 from trido.journal.errors import Unavailable
-from trido.journal.operations import Mark, Resolve
-from trido.journal.rows import Recovery, Status
 from trido.runtime.errors import OutcomeUnknown
 
 if TYPE_CHECKING:
+    from trido.journal.operations import Mark, Resolve
+    from trido.journal.rows import Recovery, Status
     from trido.runtime.durable import Durable
     from trido.runtime.place import AgentPlace
 
@@ -188,6 +188,8 @@ class Ledger:
 
     def _tell(self, standing: Standing) -> None:
         if standing.is_unknown:
+            from trido.journal.operations import Resolve  # noqa: PLC0415  # loaded by the journal
+
             standing.is_unknown = False
             self._send(Resolve(self._durable.key, *standing.id, "retry"), _nothing)
         if standing.status is not None:
@@ -198,6 +200,8 @@ class Ledger:
     def _mark(
         self, standing: Standing, status: Status, why: str, then: Callable[[Standing], object]
     ) -> None:
+        from trido.journal.operations import Mark  # noqa: PLC0415  # loaded by the journal
+
         mark = Mark(self._durable.key, self._durable.epoch, *standing.id, status, why)
         self._send(mark, lambda: then(standing))
 
