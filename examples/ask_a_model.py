@@ -74,7 +74,7 @@ class Order:
 
 
 @trido.action("look_up_order")
-async def look_up_order(order: Order) -> str:
+def look_up_order(order: Order) -> str:
     return {7: "a kettle, left on Monday"}.get(order.number, "there is no such order")
 
 

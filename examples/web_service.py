@@ -95,7 +95,7 @@ STATUS: Final[Mapping[type[Exception], int]] = {
 }
 
 
-async def refused(request: Request, error: Exception) -> JSONResponse:
+async def refused(request: Request, error: Exception) -> JSONResponse:  # noqa: ASYNC124  # a handler
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     return JSONResponse({"error": str(error) or "this took too long"}, status)
 
@@ -131,7 +131,9 @@ def shop(rt: trido.Runtime) -> Starlette:
 # On a port ----------------------------------------------------------------------------------------
 
 
-async def http(app: Any, port: str, *, task_status: trio.TaskStatus[list[str]]) -> None:
+async def http(  # noqa: ASYNC128  # serve() says when it is ready
+    app: Any, port: str, *, task_status: trio.TaskStatus[list[str]]
+) -> None:
     """Ready when it listens. A new run listens anew."""
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
