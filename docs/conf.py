@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinxcontrib_trio",
     "from_tables",
+    "gallery",
 ]
 html_theme = "furo"
 html_title = f"trido {version}"

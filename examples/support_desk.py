@@ -3,10 +3,13 @@
 An online shop gets tickets and invoices. ``support_agent`` answers the tickets, ``billing_agent``
 books the invoices. The code below says only what they do when all is well. It has bugs, as code
 has, and some tickets find them. Nothing here catches anything, retries anything or looks after
-anybody: that is the supervisor's job, and its rules are three lines of data in `desk`.
+anybody: that is the supervisor's job, and its rules are three lines of data in ``desk``.
 
     python examples/support_desk.py      a few letters, by hand
     python -m trido demo                 a whole day of them, some of them bad, and a live view
+
+Watch for: a ticket in Greek ends a run of the support agent. The next run goes on with the ticket
+that waited behind it, and what was answered before is not forgotten. Billing never notices.
 """
 
 from __future__ import annotations
