@@ -3,47 +3,10 @@
 ``.. examples:: restart strategies`` shows ``examples/restart.py`` and ``examples/strategies.py``.
 """
 
-import ast
-import textwrap
-from pathlib import Path
-
 from docutils import nodes
+from example_pages import FOLDER, page
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-
-FOLDER = Path(__file__).parents[2] / "examples"
-
-
-def page(name: str, source: str) -> str:
-    """An example as reStructuredText: its docstring, under its file's name, then its code."""
-    docstring = ast.get_docstring(ast.parse(source)) or ""
-    heading = f"``{name}.py``"
-    return "\n".join(
-        [
-            heading,
-            "~" * len(heading),
-            "",
-            docstring,
-            "",
-            ".. raw:: html",
-            "",
-            "   <details><summary>The code</summary>",
-            "",
-            ".. code-block:: python",
-            "",
-            textwrap.indent(_code(source), "   "),
-            "",
-            ".. raw:: html",
-            "",
-            "   </details>",
-        ]
-    )
-
-
-def _code(source: str) -> str:
-    """What follows the docstring."""
-    first = ast.parse(source).body[0]
-    return "\n".join(source.splitlines()[first.end_lineno :]).strip()
 
 
 class Examples(SphinxDirective):
