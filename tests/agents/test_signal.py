@@ -139,6 +139,33 @@ def test_what_is_no_signal(fields: dict[str, Any], field: str) -> None:
     assert caught.value.field == field
 
 
+def nested_in_itself() -> list[Any]:
+    items: list[Any] = []
+    items.append({"items": items})
+    return items
+
+
+def nested_deeply() -> Any:
+    data: Any = None
+    for _ in range(100_000):
+        data = [data]
+    return data
+
+
+@pytest.mark.parametrize("data", [nested_in_itself(), nested_deeply()], ids=["itself", "deeply"])
+def test_data_without_end_is_refused_where_it_is_given(data: Any) -> None:
+    @trido.action
+    def act(data: object) -> None: ...
+
+    said = "it must be data nested less deeply, and not in itself"
+    with pytest.raises(trido.SpecError, match=f"Signal 'a': data=.* {said}"):
+        trido.Signal("a", data)
+    with pytest.raises(trido.SpecError, match=f"Run: params=.* {said}"):
+        trido.Run(act, data)
+    with pytest.raises(trido.InvalidData, match="expected data nested less deeply"):
+        act.build(data)
+
+
 def test_the_attributes_there_may_be() -> None:
     said = {
         "datacontenttype": 'text/plain; charset="utf-8"',

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from trido.agents.action_errors import InvalidResult
 from trido.agents.errors import InvalidData
-from trido.agents.frozen import freeze
+from trido.agents.frozen import TOO_DEEP, freeze
 from trido.agents.handlers import NOT_GIVEN, callers_names
 from trido.agents.json_schema import json_schema
 from trido.agents.patterns import is_exact, is_pattern
@@ -89,7 +89,11 @@ class Action(Generic[D_contra, R_co]):
         Raises:
           InvalidData: it is neither.
         """
-        return self.parameters.build(freeze(params))
+        try:
+            data = freeze(params)
+        except RecursionError:
+            raise InvalidData("$", f"expected {TOO_DEEP}") from None
+        return self.parameters.build(data)
 
     def check(self, result: Any) -> Any:
         """The result, if it is what the function promises.

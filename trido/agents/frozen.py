@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, final
 
+from trido.errors import SpecError
+
+TOO_DEEP: Final = "data nested less deeply, and not in itself"
+
 
 @final
 class FrozenDict(dict[Any, Any]):
@@ -40,11 +44,20 @@ EMPTY: Final = FrozenDict()
 
 
 def freeze(value: object) -> Any:
-    """``value`` with every dict, list and set in it frozen; all else is the same object."""
+    """``value`` with every dict, list and set in it frozen; all else is the same object.
+
+    Raises:
+      RecursionError: it is nested too deeply, or in itself.
+    """
     freezer = _FREEZERS.get(type(value))
     if freezer is not None:
         return freezer(value)
     return _frozen_dict(value) if isinstance(value, dict) else value
+
+
+def too_deep(of: str, field: str, value: object) -> SpecError:
+    """What to raise then. It does not show the value, which could not be shown either."""
+    return SpecError(field, type(value), TOO_DEEP, of=of)
 
 
 def _frozen_dict(value: dict[Any, Any]) -> FrozenDict:

@@ -8,11 +8,18 @@ from attrs import field, frozen
 
 from trido.agents.action import Action
 from trido.agents.directive import DELIVERY_MODES, DeliveryMode, Directive, Where
-from trido.agents.frozen import freeze
+from trido.agents.frozen import freeze, too_deep
 from trido.agents.where import check_where
 from trido.checks import one_of, text
 from trido.errors import SpecError
 from trido.values import ByFields
+
+
+def _frozen(params: object) -> Any:
+    try:
+        return freeze(params)
+    except RecursionError:
+        raise too_deep("Run", "params", params) from None
 
 
 @final
@@ -32,11 +39,12 @@ class Run(Directive):
     unless ``delivery`` is ``"at_most_once"``: then it is a dead letter, its outcome unknown.
 
     Raises:
-      SpecError: the action is none, or cannot run there.
+      SpecError: the action is none, or cannot run there; or the parameters are nested too deeply,
+        or in themselves.
     """
 
     action: Action[Any, Any]
-    params: Any = field(default=None, converter=freeze)
+    params: Any = field(default=None, converter=_frozen)
     """An instance of its parameter class, or plain data for one."""
     ok: str | None = field(default=None, kw_only=True)
     error: str | None = field(default=None, kw_only=True)

@@ -12,7 +12,7 @@ from trido.agents import attributes as rules
 from trido.agents import binary, cloudevents
 from trido.agents.binary import Headers
 from trido.agents.cloudevents import Event
-from trido.agents.frozen import EMPTY, FrozenDict, freeze
+from trido.agents.frozen import EMPTY, FrozenDict, freeze, too_deep
 from trido.agents.jsontext import DEPTH, MAX_BYTES, check_limits
 from trido.agents.secrets import redacted
 from trido.errors import SpecError
@@ -40,7 +40,7 @@ class Signal(_Draft):
     are frozen, all the way down; an instance of a class is taken as it is, never copied.
 
     Raises:
-      SpecError: an attribute is not what it may be.
+      SpecError: an attribute is not what it may be, or the data is nested too deeply, or in itself.
     """
 
     type: str
@@ -73,7 +73,10 @@ class Signal(_Draft):
         object.__setattr__(self, "__class__", _Draft)
         draft: Any = self
         draft.type = type
-        draft.data = freeze(data)
+        try:
+            draft.data = freeze(data)
+        except RecursionError:
+            raise too_deep(f"Signal {type!r}", "data", data) from None
         draft.id = id
         draft.source = source
         draft.time = time
