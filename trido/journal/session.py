@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final
 
@@ -303,6 +304,10 @@ def _work(write: Write[Any]) -> Iterator[tuple[AgentKey, int | None]]:
         yield write.agent, None
 
 
+ON_THE_SPOT: Final[ContextVar[bool]] = ContextVar("trido.journal.on_the_spot", default=False)
+"""Whether journals opened in this context use no thread: virtual time would leap over it."""
+
+
 @final
 class Here:
     """On the spot, after letting others run."""
@@ -348,6 +353,8 @@ async def open_session(
     make: Callable[[], Store], writing: Way, reading: Way
 ) -> AsyncGenerator[Session]:
     """A session of the store that is made, which is closed at the end."""
+    if ON_THE_SPOT.get():
+        writing = reading = Here()
     store = await writing.call(make)
     session = Session(store, writing, reading)
     try:

@@ -5,7 +5,7 @@ What can be done at once is done at once; the rest waits in the agent's outbox, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
 import trio
@@ -257,7 +257,7 @@ class Errand:
     @enable_ki_protection
     async def _carry_out(self, scope: trio.CancelScope) -> None:
         try:
-            outcome = await contained(scope, self._executor.carry_out, self._what, self._delivery)
+            outcome = await contained(scope, self._code(), self._what, self._delivery)
         finally:
             if self._gone is not None:
                 self._gone.set()
@@ -270,6 +270,12 @@ class Errand:
         if outcome is None:
             self._bury(OutcomeUnknown(self._place.id))
         self._place.errand_gone(self._gone)
+
+    def _code(self) -> Callable[[object, Delivery], Awaitable[None]]:
+        probe = self._place.env.probe
+        if probe is None:
+            return self._executor.carry_out
+        return probe.wrap(self._place, self._executor.carry_out, self._directive)
 
     def _settle(self, outcome: Outcome[object] | None) -> None:
         if self._standing is None or outcome is None:

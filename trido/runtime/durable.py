@@ -460,6 +460,8 @@ class Durable(Generic[S]):
         self._answer(ahead)
         if ahead.plan is not None:
             self._act(ahead, ahead.plan)
+        if place.env.probe is not None:
+            place.env.probe.committed(place, ahead.envelope)
 
     def _answer(self, ahead: Ahead[S]) -> None:
         envelope = ahead.envelope

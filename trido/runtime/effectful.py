@@ -102,8 +102,10 @@ class EffectfulTurn(Generic[S]):
         HOLDING.set(self)
         if self.limit < math.inf:
             self.scope.deadline = trio.current_time() + self.limit
-        route = self.route
-        outcome = await contained(self.scope, route.call, self.place.state, self.data, self.turn)
+        call, probe = self.route.call, self.place.env.probe
+        if probe is not None:
+            call = probe.wrap(self.place, call, None)
+        outcome = await contained(self.scope, call, self.place.state, self.data, self.turn)
         return Value(_NOTHING) if outcome is None else outcome
 
     @property

@@ -16,6 +16,7 @@ from trido.runtime.clock import Trust
 from trido.runtime.dead_letters import DeadLetters
 from trido.runtime.meters import Meters
 from trido.supervision.current import CURRENT
+from trido.supervision.probe import PROBE
 
 if TYPE_CHECKING:
     from trido.agents.codec import Codec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from trido.runtime.drain import Drain
     from trido.runtime.executors import Executor
     from trido.runtime.place import AgentPlace
+    from trido.runtime.probe import Probe
     from trido.runtime.ref import AgentRef
     from trido.runtime.runtime import Runtime
     from trido.runtime.watchdog import Watchdog
@@ -53,6 +55,8 @@ class Environment:
     meters: Meters = Factory(Meters)
     watchdog: Watchdog | None = None
     drain: Drain | None = None
+    probe: Probe | None = None
+    """Who looks on, in a test."""
     intake_open: bool = True
     definitions: Mapping[str, Definition[Any]] = Factory(dict)
     """The agents that are known by their names."""
@@ -107,14 +111,17 @@ class Environment:
         return min(seconds, self.trust.lasts(now))
 
 
-_ALONE: Final = trio.lowlevel.RunVar[Environment]("trido.alone")
+_ALONE: Final = trio.lowlevel.RunVar[dict["Probe | None", Environment]]("trido.alone")
 
 
 def alone() -> Environment:
     """What an agent without a runtime finds: nobody, and nothing but what it brings along."""
     try:
-        return _ALONE.get()
+        environments = _ALONE.get()
     except LookupError:
-        environment = Environment()
-        _ALONE.set(environment)
-        return environment
+        environments = {}
+        _ALONE.set(environments)
+    probe: Probe | None = PROBE.get()
+    if probe not in environments:
+        environments[probe] = Environment(probe=probe)
+    return environments[probe]

@@ -33,7 +33,11 @@ class Errands(Receiving[S]):
 
     def carry_out(self, directive: Directive, standing: Standing) -> None:
         """Begin to carry out a directive that is in the journal."""
+        if self.env.probe is not None:
+            self.env.probe.before(self._whole, directive)
         keep.carry_out(self._whole, directive, standing)
+        if self.env.probe is not None:
+            self.env.probe.after(self._whole, directive)
 
     def has_room(self, more: int) -> bool:
         """Whether a turn with so many errands may be committed."""

@@ -25,6 +25,7 @@ from trido.supervision.incarnation import break_out, stack_below
 
 if TYPE_CHECKING:
     from trido.runtime.effectful import EffectfulTurn
+    from trido.runtime.probe import Hold
     from trido.runtime.server import AgentRun
 
 Begin: TypeAlias = "Callable[[], EffectfulTurn[Any] | None]"
@@ -177,6 +178,7 @@ class Host:
         run = self._run
         try:
             with self._opening:
+                await self._held("start")
                 if run.place.durable is not None:
                     await run.place.durable.recover()
                 await self._enter_lifespan()
@@ -206,6 +208,7 @@ class Host:
         place = run.place
         await _until_over(run.open_turn)
         if self._orderly:
+            await self._held("stop")
             if place.durable is not None:
                 await place.durable.landed()
             await self._until_written(run.stop_turn, run.stop_turn_again)
@@ -217,6 +220,11 @@ class Host:
         await place.close_children()
         if self._keeper is not None:
             await self._leave_lifespan(self._keeper)
+
+    async def _held(self, what: Hold) -> None:
+        place = self._run.place
+        if place.env.probe is not None and place.env.probe.holds(place, what):
+            await place.env.probe.held(place, what)
 
     async def _until_written(self, begin: Begin, again: Begin) -> None:
         """The turn of a start or a stop; a durable one is decided again until it is written."""

@@ -9,12 +9,9 @@ none or one, and need no queue at all.
 from __future__ import annotations
 
 from collections import deque
-from typing import final
-
 from trido.runtime.envelope import Envelope
 
 
-@final
 class Mailbox:
     """The signals that wait for one agent."""
 

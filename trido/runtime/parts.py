@@ -22,6 +22,7 @@ from trido.runtime.family import Family, FamilyErrand, Kin
 from trido.runtime.mailbox import Mailbox
 from trido.runtime.monitors import Monitors, Watching
 from trido.runtime.outbox import Outbox
+from trido.runtime.probe import mailbox
 from trido.runtime.ref import AgentRef, AgentStatus
 from trido.runtime.requests import Requests
 from trido.runtime.runs import Runs
@@ -76,6 +77,7 @@ class Parts(Generic[S]):
         "env",
         "id",
         "in_turn",
+        "is_plain",
         "kin",
         "mailbox",
         "ref",
@@ -103,9 +105,11 @@ class Parts(Generic[S]):
         """It is being stopped only to be started again."""
         self.yields: bool = False
         """It was woken, and ends because its parent starts it."""
-        self.mailbox: Mailbox = Mailbox(spec.settings.mailbox)
+        self.mailbox: Mailbox = mailbox(self._whole, spec.settings.mailbox)
         self.dead_lettered: int = 0
         self.ref: AgentRef[S] = AgentRef(self._whole)
+        self.is_plain: bool = self.settings.durability == "none" and self.env.probe is None
+        """Its turns are in no journal, and nobody looks on."""
         session = None if self.settings.durability == "none" else self.env.session
         self.durable: Durable[S] | None = None
         """What of it is in a journal, if that is to survive the process."""

@@ -131,6 +131,7 @@ class AgentPlace(Errands[S]):
             or (agent.starts is not None and agent.starts.is_async)
             or bool(self.settings.children)
             or bool(self._family)
+            or (self.env.probe is not None and self.env.probe.holds(self, "start"))
         )
 
     async def open_children(self, host: Host) -> None:
@@ -223,6 +224,8 @@ class AgentPlace(Errands[S]):
         self._drop_timers(end)  # `on_stop` may have set some
         if self._watching is not None:
             self._watching.run_ended()
+        if self.env.probe is not None:
+            self.env.probe.ended(self, end)
 
     def _drop_timers(self, end: End) -> None:
         """Timers end with a run, unless the next one goes on from what it committed."""

@@ -7,6 +7,7 @@ run cancels them. One is in flight until what came of it is in the mailbox.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import trio
@@ -145,7 +146,7 @@ class Runs:
     async def _fly(self, run: AgentRun[Any], flight: Flight) -> None:
         outcome: Outcome[Signal | None] | None = None
         try:
-            outcome = await contained(flight.scope, self._carry_out, flight)
+            outcome = await contained(flight.scope, self._code(flight), flight)
             if outcome is not None:
                 await self._land(flight, outcome)
         finally:
@@ -154,6 +155,12 @@ class Runs:
             self._landed(flight)
         self.resume()
         self._place.went_idle()
+
+    def _code(self, flight: Flight) -> Callable[[Flight], Awaitable[Signal | None]]:
+        probe = self._place.env.probe
+        if probe is None:
+            return self._carry_out
+        return probe.wrap(self._place, self._carry_out, flight.directive)
 
     async def _carry_out(self, flight: Flight) -> Signal | None:
         """Run the action; the signal that tells of it, if one is to."""

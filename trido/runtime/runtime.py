@@ -41,6 +41,7 @@ from trido.supervision import ChildNotFound, Supervisor, SupervisorSpec, Supervi
 from trido.supervision.block import Block
 from trido.supervision.bus import Bus as EventBus
 from trido.supervision.bus import Observer
+from trido.supervision.probe import PROBE
 
 S = TypeVar("S")
 D = TypeVar("D")
@@ -368,6 +369,7 @@ def open_runtime(
         dispatch=_dispatch(dispatch or {}),
         clock=clock,
         watchdog=_watchdog(watchdog),
+        probe=PROBE.get(),
     )
     if clock is not None and not callable(clock):
         raise SpecError("clock", clock, "a function that tells the time of day", of="open_runtime")
@@ -378,6 +380,8 @@ def open_runtime(
         kinds = _by_class_name(env.executors)
         env.codec = Codec(env.definitions, known, kinds)
     env.letters = DeadLetters(KEPT, env.places.get)
+    if env.probe is not None:
+        env.probe.opened(env)
     text("open_runtime", "id", id)
     root = Supervisor(SupervisorSpec(id=id), EventBus(observers), dynamic=True)
     runtime = env.runtime = Runtime(env, root)

@@ -26,6 +26,7 @@ from trido.supervision.place import End, Report
 if TYPE_CHECKING:
     from trido.runtime.effectful import EffectfulTurn
     from trido.runtime.place import AgentPlace
+    from trido.runtime.probe import Probe
     from trido.supervision import Supervisor
 
 S = TypeVar("S")
@@ -117,10 +118,18 @@ class AgentRun(Generic[S]):
 
     def open(self) -> None:
         """Become ready: on the spot, if nothing of it awaits."""
+        if self.place.env.probe is not None:
+            self._guarded(self._told, self.place.env.probe.started)
+        if self.phase != "starting":
+            return
         if self.place.opens_with_a_host:
             self.need_host()
         else:
             self._in_context(self._open_here)
+
+    def _told(self, tell: Callable[[AgentPlace[S]], None]) -> bool:
+        tell(self.place)
+        return False
 
     def _open_here(self) -> None:
         self.start_turn()
@@ -155,7 +164,7 @@ class AgentRun(Generic[S]):
             and self.open_turn is None
             and not self.place.in_turn
             and not self.place.mailbox
-            and self.place.durable is None
+            and self.place.is_plain
         )
 
     def wake(self) -> None:
@@ -251,8 +260,12 @@ class AgentRun(Generic[S]):
 
     @property
     def _awaits_its_stop(self) -> bool:
-        hook = self.place.agent.stops
-        return self.place.durable is not None or (hook is not None and hook.is_async)
+        hook, probe = self.place.agent.stops, self.place.env.probe
+        return (
+            self.place.durable is not None
+            or (hook is not None and hook.is_async)
+            or (probe is not None and probe.holds(self.place, "stop"))
+        )
 
     def _interrupt(self, turn: EffectfulTurn[S]) -> None:
         """The turn in progress did not happen; whoever sent the signal is told at once."""
@@ -279,10 +292,18 @@ class AgentRun(Generic[S]):
         if self._has_stopped:
             return None
         self._has_stopped = True
+        if self.place.env.probe is not None and not self._may_stop(self.place.env.probe):
+            return None
         hook, durable = self.place.agent.stops, self.place.durable
         if hook is None and durable is not None and durable.has_timers_to_drop:
             durable.commit_own(turns.STOP)
         return turns.serve_hook(self, hook, turns.STOP)
+
+    def _may_stop(self, probe: Probe) -> bool:
+        """Tell the probe; whether it let that pass."""
+        before = self._end
+        self._guarded(self._told, probe.stopping)
+        return self._end is before
 
     def stop_turn_again(self) -> EffectfulTurn[S] | None:
         """As `stop_turn`: that turn was not written."""

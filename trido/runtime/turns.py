@@ -56,6 +56,9 @@ def serve(run: AgentRun[Any], envelope: Envelope) -> None:
         if route.is_async:
             _begin(run, route, data, envelope)
             return
+        if not place.is_plain:
+            _serve_observed(run, route, data, envelope)
+            return
         state, directives = _decide(run, route, data, envelope)
     except Reject as error:
         place.fail(envelope, error)
@@ -64,10 +67,19 @@ def serve(run: AgentRun[Any], envelope: Envelope) -> None:
     else:
         if directives:
             _plan_and_commit(run, envelope, state, directives)
-        elif place.durable is None:
-            _commit(run, envelope, state, None)
         else:
-            _write(run, place.durable, envelope, state, None)
+            _commit(run, envelope, state, None)
+
+
+def _serve_observed(run: AgentRun[Any], route: Route | Hook, data: Any, envelope: Envelope) -> None:
+    """As `serve`, of an agent whose turns somebody else takes note of: a journal, or a probe."""
+    probe = run.place.env.probe
+    if probe is not None:
+        probe.begun(run.place, envelope)
+    state, directives = _decide(run, route, data, envelope)
+    if probe is not None:
+        probe.decided(run.place, envelope, directives)
+    _plan_and_commit(run, envelope, state, directives)
 
 
 def serve_hook(run: AgentRun[S], hook: Hook | None, signal: Signal) -> EffectfulTurn[S] | None:
@@ -78,11 +90,9 @@ def serve_hook(run: AgentRun[S], hook: Hook | None, signal: Signal) -> Effectful
     try:
         if hook.is_async:
             return _begin(run, hook, None, envelope)
-        state, directives = _decide(run, hook, None, envelope)
+        _serve_observed(run, hook, None, envelope)
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
-    else:
-        _plan_and_commit(run, envelope, state, directives)
     return None
 
 
@@ -143,6 +153,8 @@ def _begin(
     run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
 ) -> EffectfulTurn[S]:
     turn = turn_of(run, envelope, resource=run.resource)
+    if run.place.env.probe is not None:
+        run.place.env.probe.begun(run.place, envelope)
     run.open_turn = open_turn = EffectfulTurn(run.place, envelope, route, data, turn)
     run.need_host().start_soon(_serve_effectful, run, open_turn)
     return open_turn
@@ -184,6 +196,8 @@ def _check_and_commit(run: AgentRun[S], turn: EffectfulTurn[S], decision: object
     place = run.place
     try:
         state, directives = place.agent.checked(turn.route, place.state, decision)
+        if place.env.probe is not None:
+            place.env.probe.decided(place, turn.envelope, directives)
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, turn.envelope)
     else:
@@ -203,10 +217,13 @@ def _plan_and_commit(
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
     else:
-        if run.place.durable is None:
-            _commit(run, envelope, state, plan)
-        else:
-            _write(run, run.place.durable, envelope, state, plan)
+        place = run.place
+        if place.durable is not None:
+            _write(run, place.durable, envelope, state, plan)
+            return
+        _commit(run, envelope, state, plan)
+        if place.env.probe is not None:
+            place.env.probe.committed(place, envelope)
 
 
 def _write(
@@ -265,9 +282,21 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     answer(place, envelope, plan, state)
     origin = Origin(envelope.signal)
     for directive in plan.errands:
-        carry_out(place, directive, origin)
+        if place.is_plain:
+            carry_out(place, directive, origin)
+        else:
+            _carry_out_observed(place, directive, origin)
     if plan.stops:
         run.stop()
+
+
+def _carry_out_observed(place: AgentPlace[Any], directive: Directive, origin: Origin) -> None:
+    probe = place.env.probe
+    if probe is None:  # pragma: no cover - what is in a journal is carried out by `keep`
+        return
+    probe.before(place, directive)
+    carry_out(place, directive, origin)
+    probe.after(place, directive)
 
 
 def answer(place: AgentPlace[S], envelope: Envelope, plan: Plan, state: S) -> None:

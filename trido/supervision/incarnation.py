@@ -20,6 +20,7 @@ from trido.supervision.blame import leaves
 from trido.supervision.current import CURRENT, CleanupTime, Current
 from trido.supervision.messages import End
 from trido.supervision.place import Report, as_place
+from trido.supervision.probe import PROBE, ChildProbe
 from trido.supervision.shields import break_shields
 from trido.supervision.spec import ChildSpec
 from trido.supervision.tables import State
@@ -32,9 +33,10 @@ _PAUSE = 0.05
 class FunctionPlace:
     """A place whose runs are calls of an async function."""
 
-    __slots__ = ("_args", "_spec")
+    __slots__ = ("_args", "_probe", "_spec")
 
     def __init__(self, spec: ChildSpec[Any]) -> None:
+        self._probe: ChildProbe | None = PROBE.get()
         self._spec = spec.without_args()
         self._args: tuple[Any, ...] | None = spec.args
 
@@ -44,6 +46,8 @@ class FunctionPlace:
         if self._spec.restart == "temporary":
             self._args = None  # it never runs again, and they may be large
         run = FunctionRun(self._spec, args, report)
+        if self._probe is not None:
+            run.fn = self._probe.child(report, run.fn)
         if not self._spec.signals_ready:
             report.ready()
         report.nursery.start_soon(run.host, name=f"{report.name} (host)")
@@ -79,10 +83,13 @@ class FunctionRun:
         "_spec",
         "_started",
         "_task",
+        "fn",
     )
 
     def __init__(self, spec: ChildSpec[Any], args: tuple[Any, ...], report: Report) -> None:
         self._spec = spec
+        self.fn: Callable[..., Awaitable[object]] = spec.fn
+        """What it calls."""
         self._args = args
         self._report = report
         self._scope = trio.CancelScope(shield=True)
@@ -167,8 +174,8 @@ class FunctionRun:
     def _awaitable(self) -> Awaitable[object]:
         args, self._args = self._args, ()
         if self._spec.signals_ready:
-            return self._spec.fn(*args, task_status=_TaskStatus(self))
-        return self._spec.fn(*args)
+            return self.fn(*args, task_status=_TaskStatus(self))
+        return self.fn(*args)
 
     # Ready, and alive -----------------------------------------------------------------------
 
