@@ -9,6 +9,7 @@ none or one, and need no queue at all.
 from __future__ import annotations
 
 from collections import deque
+
 from trido.runtime.envelope import Envelope
 
 

@@ -1,4 +1,4 @@
-"""The seam for tests: who looks on as children run, and may do harm. Without one it costs nothing."""
+"""The seam for tests: who looks on as children run, and may do harm. It costs nothing else."""
 
 from __future__ import annotations
 
