@@ -281,7 +281,7 @@ async def test_what_is_no_context_manager_is_a_start_failure() -> None:
     with pytest.raises(trido.StartFailed) as failed:
         async with trido.open_supervisor(made.spec(id="a")):
             raise AssertionError
-    assert isinstance(failed.value.__cause__, TypeError)
+    assert isinstance(failed.value.__cause__, trido.SpecError)
 
 
 @pytest.mark.parametrize("leaks", [False, True])

@@ -209,7 +209,8 @@ async def test_what_a_closed_runtime_says() -> None:
     await ref.stop()
     rt.stop_soon(ref.place)
     await rt.drain()
-    await rt.publish(note("nobody hears"))
+    with pytest.raises(trido.SupervisorStopped):
+        await rt.publish(note("nobody hears"))
     health = rt.health()
     assert (health.live, health.ready, health.draining) == (False, False, False)
 

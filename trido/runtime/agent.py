@@ -99,10 +99,8 @@ class Agent(Definition[S]):
         """
         if self.lives is not None:
             raise SpecError("lifespan", function, "given once", of=self.of)
-        given: object = function
-        if not callable(given) or inspect.iscoroutinefunction(function):
-            allowed = "an async context manager, or an async generator function"
-            raise SpecError("lifespan", function, allowed, of=self.of)
+        if not _may_be_entered(function):
+            raise SpecError("lifespan", function, _LIFESPANS, of=self.of)
         if inspect.isasyncgenfunction(function):
             generator = cast("Callable[[Any], AsyncGenerator[Any]]", function)
             self.lives = asynccontextmanager(generator)
@@ -140,7 +138,23 @@ class Agent(Definition[S]):
 
     def run_by(self, ref: AgentRef[S]) -> AbstractAsyncContextManager[Any]:
         """The lifespan of one run."""
-        return cast("Lifespan", self.lives)(ref)
+        made: object = cast("Lifespan", self.lives)(ref)
+        if not isinstance(made, AbstractAsyncContextManager):
+            raise SpecError("lifespan", made, "an async context manager", of=self.of)
+        return made
+
+
+_LIFESPANS = "an async context manager, or an async generator function"
+
+
+def _may_be_entered(function: object) -> bool:
+    """Whether ``async with function(ref)`` may be possible, as far as can be seen from outside."""
+    if isinstance(function, type):
+        return hasattr(function, "__aenter__") and hasattr(function, "__aexit__")
+    plain = inspect.unwrap(function) if callable(function) else None  # of @asynccontextmanager
+    return callable(function) and not (
+        inspect.iscoroutinefunction(plain) or inspect.isgeneratorfunction(plain)
+    )
 
 
 _OPTIONS = frozenset({*PolicyOptions.__annotations__, *SettingOptions.__annotations__})

@@ -21,7 +21,7 @@ from trido.agents.stamps import caused_by, stamped
 from trido.agents.turn import Why
 from trido.runtime.contained import contained
 from trido.runtime.envelope import Envelope
-from trido.runtime.errors import AgentStopped, NoSuchAgent, OutcomeUnknown
+from trido.runtime.errors import AgentStopped, OutcomeUnknown, nobody
 from trido.runtime.executors import Delivery, Executor
 from trido.runtime.family import FamilyDirective, FamilyErrand
 from trido.runtime.ids import new_id
@@ -134,7 +134,7 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
         id = to.id if isinstance(to, Address) else to
         receiver = place.parent if id == PARENT else place.env.places.get(id)
         if receiver is None:
-            place.bury(signal, NoSuchAgent(id), to=to)
+            place.bury(signal, nobody(id, place.id), to=to)
         else:
             _send(place, receiver, signal)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trido.agents.directive import PARENT
 from trido.agents.errors import AgentError
 from trido.agents.secrets import redacted
 
@@ -49,6 +50,23 @@ class NoSuchAgent(_About):
     """There is no such agent, or it has ended."""
 
     said = "has ended, or never was"
+
+    def __init__(self, id: str, *, parent_of: str | None = None) -> None:
+        super().__init__(id)
+        self._parent_of = parent_of
+
+    def __str__(self) -> str:
+        if self._parent_of is None:
+            return super().__str__()
+        return (
+            f"agent {self._parent_of!r} has no parent to emit to: it was not spawned or adopted by "
+            f"another one (SpawnAgent, AdoptChild), or that has ended; say to= a ref or an id"
+        )
+
+
+def nobody(id: str, sender: str) -> NoSuchAgent:
+    """Why what ``sender`` emits to ``id`` arrives nowhere."""
+    return NoSuchAgent(id, parent_of=sender if id == PARENT else None)
 
 
 class IntakeClosed(_About):
@@ -149,12 +167,18 @@ class AlreadyRegistered(AgentError):
       id: the id, or the tag.
     """
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, *, child_of: str | None = None) -> None:
         super().__init__(id)
         self.id = id
+        self._child_of = child_of
 
     def __str__(self) -> str:
-        return f"there is an agent {self.id!r} already; stop it first, or choose another id"
+        if self._child_of is None:
+            return f"there is an agent {self.id!r} already; stop it first, or choose another id"
+        return (
+            f"agent {self._child_of!r} has a child {self.id!r} already, and a tag names one: "
+            f"stop that first (StopChild), or choose another tag"
+        )
 
 
 class OutcomeUnknown(_About):

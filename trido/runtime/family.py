@@ -197,7 +197,7 @@ class Family:
         tag = directive.tag
         member = self._members.setdefault(tag, Member(tag, begun_by=directive))
         if member.begun_by is not directive:
-            raise AlreadyRegistered(tag)
+            raise AlreadyRegistered(tag, child_of=self._place.id)
         return member
 
     def _stands_by(self, tag: str, standing: Standing | None) -> None:
@@ -255,7 +255,7 @@ class Family:
     def _adopt(self, directive: AdoptChild) -> None:
         tag, ref = directive.tag, directive.ref
         if tag in self._members:
-            raise AlreadyRegistered(tag)
+            raise AlreadyRegistered(tag, child_of=self._place.id)
         child = self._adoptable(ref)
         former = child.kin
         policy = "continue" if former is None else former.on_parent_death

@@ -16,7 +16,7 @@ from trido.agents.running import Run
 from trido.agents.turn import Why
 from trido.runtime import carrying
 from trido.runtime.envelope import Envelope
-from trido.runtime.errors import AgentStopped, NoSuchAgent
+from trido.runtime.errors import AgentStopped, NoSuchAgent, nobody
 from trido.runtime.family import FamilyErrand
 from trido.runtime.ref import AgentRef
 from trido.runtime.standing import Standing, bury, give_up
@@ -76,7 +76,8 @@ def _emit(place: Place, emit: Emit, standing: Standing) -> None:
 def _send(place: Place, emit: Emit, standing: Standing) -> None:
     receiver = _place_of(place, emit.to)
     if receiver is None:
-        bury(place, emit, standing, NoSuchAgent(str(_receiver_of(place, emit) or PARENT)))
+        to = str(_receiver_of(place, emit) or PARENT)
+        bury(place, emit, standing, nobody(to, place.id))
         standing.settle("dead", "there is no such agent")
     else:
         place.outbox.put(receiver, Posted(emit, place, receiver, standing))

@@ -189,10 +189,12 @@ class Runtime:
 
         Raises:
           IntakeClosed: the runtime finishes what it has.
+          SupervisorStopped: it has ended.
         """
-        if self.env.refuses:
+        if self.env.refuses or self._root.has_ended:
             await trio.lowlevel.checkpoint()
-            raise IntakeClosed(self._root.id)
+            ended = self._root.has_ended
+            raise (SupervisorStopped if ended else IntakeClosed)(self._root.id)
         await cast("Bus", self.env.bus).publish(signal)
 
     def subscribe(

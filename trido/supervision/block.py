@@ -152,6 +152,8 @@ class Block(Generic[S]):
     """
 
     def __init__(self, supervisor: S) -> None:
+        if not trio.lowlevel.in_trio_task():
+            raise RuntimeError("trido runs in Trio: call this in an async function under trido.run")
         self._supervisor = supervisor
         self._attendance = _Attendance(supervisor)
         self._nursery = trio.open_nursery()
