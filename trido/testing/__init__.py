@@ -26,3 +26,5 @@ from trido.testing.plan_points import Start as Start
 from trido.testing.plan_points import Stop as Stop
 from trido.testing.plan_points import Time as Time
 from trido.testing.plan_points import Turn as Turn
+from trido.testing.purity import assert_pure as assert_pure
+from trido.testing.purity_replay import assert_replays as assert_replays

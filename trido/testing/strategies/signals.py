@@ -50,7 +50,7 @@ def signals(
     if not valid:
         return wrong_signals(agent, types=types).map(lambda wrong: wrong.signal)
     made = Values(types or {})
-    return st.one_of(*(_of_route(agent, route, made) for route in _routes(agent)))
+    return st.one_of(*(of_route(agent, route, made) for route in _routes(agent)))
 
 
 def wrong_signals(
@@ -108,7 +108,7 @@ def _routes(agent: Definition[Any]) -> list[Route]:
     return routes
 
 
-def _of_route(agent: Definition[Any], route: Route, made: Values) -> st.SearchStrategy[Signal]:
+def of_route(agent: Definition[Any], route: Route, made: Values) -> st.SearchStrategy[Signal]:
     """Signals of a route, unless a closer one would refuse their data before."""
     given = st.builds(Signal, _types(route.pattern), made.of(route.schema.shape))
     return given.filter(lambda signal: _may_take(agent, route, signal))

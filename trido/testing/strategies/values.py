@@ -177,7 +177,7 @@ def _ref(id: str) -> AgentRef[Any]:
 
 ANYTHING: Final = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 MOMENTS: Final = st.datetimes(timezones=st.just(UTC))
-_REFS: Final = tuple(map(_ref, ("one", "two")))
+REFS: Final = tuple(map(_ref, ("one", "two")))
 _CLASSES: Final[dict[type, Callable[[Limits], Strategy]]] = {
     bool: lambda _: st.booleans(),
     int: _ints,
@@ -189,5 +189,5 @@ _CLASSES: Final[dict[type, Callable[[Limits], Strategy]]] = {
     Decimal: _decimals,
     UUID: lambda _: st.uuids(),
     Address: lambda _: st.sampled_from([*map(AgentId, ("one", "two"))]),
-    AgentRef: lambda _: st.sampled_from(_REFS),
+    AgentRef: lambda _: st.sampled_from(REFS),
 }
