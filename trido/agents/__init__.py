@@ -13,11 +13,11 @@ from trido.agents.action_errors import InvalidResult as InvalidResult
 from trido.agents.action_errors import StepFailed as StepFailed
 from trido.agents.action_errors import WorkerDied as WorkerDied
 from trido.agents.address import Address as Address
-from trido.agents.codec import CodecError as CodecError
-from trido.agents.codec import NewerVersion as NewerVersion
-from trido.agents.codec import Undecodable as Undecodable
-from trido.agents.codec import Unencodable as Unencodable
-from trido.agents.codec import Unregistered as Unregistered
+from trido.agents.codec_errors import CodecError as CodecError
+from trido.agents.codec_errors import NewerVersion as NewerVersion
+from trido.agents.codec_errors import Undecodable as Undecodable
+from trido.agents.codec_errors import Unencodable as Unencodable
+from trido.agents.codec_errors import Unregistered as Unregistered
 from trido.agents.cron import CronTable as CronTable
 from trido.agents.definition import Definition as Definition
 from trido.agents.directive import DeferReply as DeferReply

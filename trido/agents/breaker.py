@@ -27,14 +27,15 @@ from attrs import evolve, frozen
 from trido.agents.action_errors import BreakerOpen
 from trido.agents.errors import Reject
 from trido.agents.policies import Breaker, leaves
+from trido.values import ByFields
 
 Standing: TypeAlias = Literal["closed", "open", "half-open"]
 Verdict: TypeAlias = Literal["succeeded", "failed", "nothing"]
 
 
 @final
-@frozen
-class BreakerState:
+@frozen(eq=False, repr=False)
+class BreakerState(ByFields):
     """What a breaker remembers."""
 
     standing: Standing = "closed"

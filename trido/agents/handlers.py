@@ -14,6 +14,7 @@ from trido.agents.schema import Names, hints, unknown_name
 from trido.agents.signal import Request
 from trido.agents.turn import Turn
 from trido.errors import SpecError
+from trido.values import ByFields
 
 S = TypeVar("S")
 D = TypeVar("D")
@@ -115,8 +116,8 @@ class Hook:
         return self.handler(state, turn) if self.takes_turn else self.handler(state)
 
 
-@frozen
-class Inspected:
+@frozen(eq=False, repr=False)
+class Inspected(ByFields):
     """What a route learns from its handler."""
 
     data: Any

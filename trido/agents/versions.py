@@ -10,14 +10,15 @@ from attrs import frozen
 from trido.agents.frozen import EMPTY, FrozenDict
 from trido.checks import count
 from trido.errors import SpecError
+from trido.values import ByFields
 
 Upgrade: TypeAlias = Callable[[Any], Any]
 """Makes of plain data of one version the plain data of the next. Pure, as decisions are."""
 
 
 @final
-@frozen
-class Version:
+@frozen(eq=False, repr=False)
+class Version(ByFields):
     """Which version is written, and what makes it of the older ones."""
 
     number: int = 1

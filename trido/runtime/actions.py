@@ -21,6 +21,7 @@ from trido.errors import SpecError
 from trido.runtime.meters import Admission, Meters
 from trido.runtime.undo import Effect, undo
 from trido.supervision import Backoff
+from trido.values import ByFields
 
 D = TypeVar("D")
 R = TypeVar("R")
@@ -77,8 +78,8 @@ async def in_task(action: Action[Any, Any], data: Any, admission: Admission) -> 
 
 
 @final
-@frozen
-class Runner:
+@frozen(eq=False, repr=False)
+class Runner(ByFields):
     """How one action is run, and its steps with it."""
 
     meters: Meters

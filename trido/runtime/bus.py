@@ -20,6 +20,7 @@ from trido.agents import Signal
 from trido.agents.patterns import GRAMMAR, Index, is_pattern
 from trido.errors import SpecError
 from trido.runtime.subscription import StreamOverflow, Subscription
+from trido.values import ByFields
 
 Dropped: TypeAlias = Callable[[Subscription, Signal], object]
 """Called with each signal that a subscription has no room for."""
@@ -68,8 +69,8 @@ class Delivery:
             self._done()
 
 
-@frozen(kw_only=True)
-class BusStatistics:
+@frozen(kw_only=True, eq=False, repr=False)
+class BusStatistics(ByFields):
     """What `Bus.statistics` says, as of that moment."""
 
     subscribers: int

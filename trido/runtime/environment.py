@@ -19,7 +19,7 @@ from trido.supervision.current import CURRENT
 from trido.supervision.probe import PROBE
 
 if TYPE_CHECKING:
-    from trido.agents.codec import Codec
+    from trido.agents.codec.codec import Codec
     from trido.journal import Journal
     from trido.journal.session import Session
     from trido.runtime.bus import Bus
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Environment:
     """Names, a bus, executors, a clock: what an agent finds where it lives."""
 

@@ -12,11 +12,12 @@ from trido.agents import Signal
 from trido.agents.directive import DELIVERY_MODES, DeliveryMode
 from trido.checks import one_of
 from trido.errors import SpecError
+from trido.values import ByFields
 
 
 @final
-@frozen(kw_only=True)
-class Delivery:
+@frozen(kw_only=True, eq=False, repr=False)
+class Delivery(ByFields):
     """What an executor may know of the directive it carries out, besides the directive."""
 
     id: str
@@ -29,8 +30,8 @@ class Delivery:
 
 
 @final
-@frozen
-class Executor:
+@frozen(eq=False, repr=False)
+class Executor(ByFields):
     """An async function that carries out directives, and what may be done about a crash.
 
     It is called as ``fn(directive)``, or as ``fn(directive, delivery)`` if it takes two arguments.

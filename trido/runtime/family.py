@@ -63,7 +63,7 @@ class Kin:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Member:
     """One child."""
 

@@ -21,6 +21,7 @@ from trido.agents.breaker import CLOSED, Standing, admit, refusal, tell, verdict
 from trido.agents.policies import Breaker, Limit, Policy, Rate
 from trido.checks import count, flag
 from trido.errors import SpecError
+from trido.values import ByFields
 
 P = TypeVar("P", bound=Policy)
 
@@ -29,8 +30,8 @@ THREADS: Final = 40
 
 
 @final
-@frozen(kw_only=True)
-class LimitStatistics:
+@frozen(kw_only=True, eq=False, repr=False)
+class LimitStatistics(ByFields):
     """A `Limit`, as it stands."""
 
     running: int
@@ -40,8 +41,8 @@ class LimitStatistics:
 
 
 @final
-@frozen(kw_only=True)
-class MetersStatistics:
+@frozen(kw_only=True, eq=False, repr=False)
+class MetersStatistics(ByFields):
     """`Meters`, as they stand. Policies go by their name, or that of their action."""
 
     limits: Mapping[str, LimitStatistics]

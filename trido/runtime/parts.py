@@ -35,7 +35,7 @@ from trido.supervision.place import End
 from trido.supervision.tables import State
 
 if TYPE_CHECKING:
-    from trido.agents.codec import Codec
+    from trido.agents.codec.codec import Codec
     from trido.runtime.durable import Durable
     from trido.runtime.effectful import EffectfulTurn
     from trido.runtime.place import AgentPlace

@@ -23,7 +23,7 @@ BUILT_IN: Final[frozenset[type]] = TIMING | ERRANDS | {Reply, DeferReply, Stop}
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Plan:
     """What is to be done once a turn is committed, in this order."""
 

@@ -18,6 +18,7 @@ from trido.runtime.holding import held_turn, refuse_circle, waiting_for
 from trido.runtime.spot import Spot
 from trido.runtime.waiting import holds
 from trido.supervision import DeadlockError
+from trido.values import ByFields
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
@@ -26,8 +27,8 @@ S_co = TypeVar("S_co", covariant=True)
 R = TypeVar("R")
 
 
-@frozen(kw_only=True)
-class AgentStatus:
+@frozen(kw_only=True, eq=False, repr=False)
+class AgentStatus(ByFields):
     """What `AgentRef.status` says, as of that moment."""
 
     id: str

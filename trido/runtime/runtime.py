@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, TypeVar, Unpack, cast, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast, final
 
 import trio
 from attrs import frozen
 from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Action, Definition, Signal
-from trido.agents.codec import Codec
 from trido.agents.directive import is_directive_class
 from trido.checks import text
 from trido.errors import SpecError
 from trido.journal import Journal
-from trido.journal.operations import Resolution
 from trido.runtime.agent import Agent, SpecOptions
 from trido.runtime.bus import Bus
 from trido.runtime.dead_letters import DeadLetters
@@ -31,17 +29,20 @@ from trido.runtime.monitors import MonitorHandle
 from trido.runtime.place import AgentPlace
 from trido.runtime.plan import BUILT_IN
 from trido.runtime.ref import AgentRef
-from trido.runtime.resolving import resolve
 from trido.runtime.spec import AgentSpec
 from trido.runtime.storage import Storage
 from trido.runtime.subscription import StreamOverflow, Subscription
-from trido.runtime.waking import Waker
 from trido.runtime.watchdog import Watchdog, WatchdogSpec
 from trido.supervision import ChildNotFound, Supervisor, SupervisorSpec, SupervisorStopped
 from trido.supervision.block import Block
 from trido.supervision.bus import Bus as EventBus
 from trido.supervision.bus import Observer
 from trido.supervision.probe import PROBE
+from trido.values import ByFields
+
+if TYPE_CHECKING:
+    from trido.journal.operations import Resolution
+    from trido.runtime.waking import Waker
 
 S = TypeVar("S")
 D = TypeVar("D")
@@ -52,8 +53,8 @@ _TRIED: Final[Mapping[str, Any]] = {"on_limit": "park", "backoff": BACKOFF}
 
 
 @final
-@frozen(kw_only=True)
-class Health:
+@frozen(kw_only=True, eq=False, repr=False)
+class Health(ByFields):
     """What `Runtime.health` says, as of that moment."""
 
     live: bool
@@ -238,6 +239,8 @@ class Runtime:
           JournalError: no such directive is dead or unknown. Nothing changed.
           Unavailable: it is not known whether it happened; trying again is safe.
         """
+        from trido.runtime.resolving import resolve  # noqa: PLC0415  # as in `open_runtime`
+
         await resolve(self.env, id, to)
 
     @property
@@ -294,6 +297,8 @@ class Runtime:
             nursery = cast("trio.Nursery", self._root.nursery)
             nursery.start_soon(watchdog.watch, name=f"{self._root.id} (watchdog)")
         if self.env.journal is not None:
+            from trido.runtime.waking import Waker  # noqa: PLC0415  # as in `open_runtime`
+
             self._waker = Waker(self, self.env.definitions)
             nursery = cast("trio.Nursery", self._root.nursery)
             nursery.start_soon(self._waker.run, name=f"{self._root.id} (waking)")
@@ -378,6 +383,9 @@ def open_runtime(
     env.definitions = _by_name("agents", Definition, agents)
     known = _by_name("actions", Action, actions)
     if journal is not None:
+        # Whoever keeps nothing does not pay for what keeps it.
+        from trido.agents.codec.codec import Codec  # noqa: PLC0415
+
         env.journal = _journal(journal)
         kinds = _by_class_name(env.executors)
         env.codec = Codec(env.definitions, known, kinds)

@@ -13,6 +13,7 @@ from trido.agents.timing import Cron, Schedule
 from trido.checks import count, flag, one_of, seconds
 from trido.errors import SpecError
 from trido.supervision import Spec
+from trido.values import ByFields
 
 Overflow: TypeAlias = Literal["block", "reject", "drop_newest", "drop_oldest"]
 Recover: TypeAlias = Literal["fresh", "committed"]
@@ -21,8 +22,8 @@ Verdict: TypeAlias = Literal["log", "stop", "emit"]
 
 
 @final
-@frozen
-class MaxErrors:
+@frozen(eq=False, repr=False)
+class MaxErrors(ByFields):
     """Stop the agent after more than ``n`` failed directives ``within`` so many seconds.
 
     Made by `max_errors`.
@@ -71,8 +72,8 @@ def _tuple(value: object) -> Any:
 
 
 @final
-@frozen(kw_only=True)
-class Settings:
+@frozen(kw_only=True, eq=False, repr=False)
+class Settings(ByFields):
     """How an agent is to be run. `trido.Agent` says what each of them means.
 
     Raises:

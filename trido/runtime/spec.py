@@ -39,7 +39,7 @@ class PolicyOptions(TypedDict, total=False):
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AgentSpec(Spec[AgentRef[S]], Generic[S]):
     """Run an agent, and restart it by these rules. Made by `Agent.spec`.
 

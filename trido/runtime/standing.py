@@ -21,6 +21,7 @@ from trido.agents.directive import Directive
 from trido.agents.errors import AgentError
 from trido.journal.errors import Unavailable
 from trido.runtime.errors import OutcomeUnknown
+from trido.values import ByFields
 
 if TYPE_CHECKING:
     from trido.journal.operations import Mark, Resolve
@@ -36,8 +37,8 @@ UNKNOWN: Final = "agent.directive.unknown"
 
 
 @final
-@frozen
-class DirectiveUnknown:
+@frozen(eq=False, repr=False)
+class DirectiveUnknown(ByFields):
     """The data of ``agent.directive.unknown``: something may have been done, or not."""
 
     id: str

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractAsyncContextManager
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from trido.journal import Journal
-from trido.journal.session import Session
 from trido.runtime.environment import Environment
+
+if TYPE_CHECKING:
+    from trido.journal.session import Session
 
 
 @final

@@ -12,6 +12,7 @@ from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Signal
 from trido.checks import count, one_of
+from trido.values import ByFields
 
 if TYPE_CHECKING:
     from trido.runtime.bus import Bus
@@ -20,8 +21,8 @@ StreamOverflow: TypeAlias = Literal["block", "drop_newest", "drop_oldest"]
 _OVERFLOWS: Final = ("block", "drop_newest", "drop_oldest")
 
 
-@frozen(kw_only=True)
-class SubscriptionStatistics:
+@frozen(kw_only=True, eq=False, repr=False)
+class SubscriptionStatistics(ByFields):
     """What `Subscription.statistics` says, as of that moment."""
 
     buffered: int

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, cast, final
 
 import trio
 
-from trido.agents.codec import KeptTimer, row_of
 from trido.agents.cron import due
+from trido.agents.kept import KeptTimer, row_of
 from trido.agents.timing import Cancel, Cron, Schedule
 from trido.runtime.throttle import Throttle
 from trido.runtime.timer import Fired, Timer

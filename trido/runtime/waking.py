@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import trio
 
-from trido.agents.codec import micros, moment_of
+from trido.agents.codec.times import micros, moment_of
 from trido.journal import JournalError
 from trido.journal.operations import Waking
 from trido.journal.rows import AgentKey, Wake

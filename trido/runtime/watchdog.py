@@ -22,11 +22,12 @@ from trio.lowlevel import Task
 from trido.checks import seconds
 from trido.errors import SpecError
 from trido.runtime.holding import HOLDING
+from trido.values import ByFields
 
 
 @final
-@frozen(kw_only=True)
-class Blocked:
+@frozen(kw_only=True, eq=False, repr=False)
+class Blocked(ByFields):
     """What held up the event loop, caught in the act."""
 
     agent: str | None
@@ -60,8 +61,8 @@ _LOG: Final = logging.getLogger("trido")
 
 
 @final
-@frozen
-class WatchdogSpec:
+@frozen(eq=False, repr=False)
+class WatchdogSpec(ByFields):
     """Tell of code that runs for ``limit`` seconds without letting anything else run.
 
     ``tell`` is called with a `Blocked`, once for each time, and at once: from the watchdog's own
@@ -79,7 +80,7 @@ class WatchdogSpec:
             raise SpecError("tell", self.tell, "a function of a trido.Blocked", of="Watchdog")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Now:
     """What the event loop is at. Replaced and never changed: another thread reads it."""
 
@@ -89,7 +90,7 @@ class _Now:
 
 
 @final
-@define(eq=False)
+@define(eq=False, repr=False)
 class Watchdog(trio.abc.Instrument):
     """Looks after one event loop."""
 

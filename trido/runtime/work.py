@@ -7,7 +7,6 @@ threads and in the limits of its action. A process is killed.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -116,6 +115,8 @@ def _in_process(function: Callable[[Any], Any], data: object, name: str, meters:
 
 
 def _pickled(function: Callable[[Any], Any], data: object, name: str) -> bytes:
+    import pickle  # noqa: PLC0415  # whoever runs nothing in processes does not pay for it
+
     try:
         return pickle.dumps((function, data))
     except Exception as error:
@@ -125,6 +126,8 @@ def _pickled(function: Callable[[Any], Any], data: object, name: str) -> bytes:
 
 def do_job(job: bytes) -> Any:
     """In the worker process: call the function."""
+    import pickle  # noqa: PLC0415
+
     function, data = pickle.loads(job)  # noqa: S301  # our own
     return function(data)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 from attrs import evolve
 
 from trido.agents import Emit, Signal, Turn
-from trido.agents.codec import KeptTimer, micros, row_of
+from trido.agents.codec.times import micros
 from trido.agents.directive import Directive, Via
 from trido.agents.family import SpawnAgent
+from trido.agents.kept import KeptTimer, row_of
 from trido.agents.running import Run
 from trido.agents.stamps import caused_by, stamped
 from trido.agents.timing import Cancel

@@ -14,7 +14,7 @@ Alarm: TypeAlias = Literal["start", "grace", "retry"]
 _SLACK = 64
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Alarms:
     """At most one alarm for each child. Pure: it is told what time it is."""
 

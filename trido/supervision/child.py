@@ -11,6 +11,7 @@ from trido.supervision import errors
 from trido.supervision.policy import Kind
 from trido.supervision.records import Record
 from trido.supervision.tables import State
+from trido.values import ByFields
 
 if TYPE_CHECKING:
     from trido.supervision.place import Place, Run
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True)
 
 
-@frozen(kw_only=True)
-class ChildInfo:
+@frozen(kw_only=True, eq=False, repr=False)
+class ChildInfo(ByFields):
     """What `Supervisor.children` says of a child, as of that moment."""
 
     id: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_GRACE = 5.0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class CleanupTime:
     """How long the `cleanup` scopes of one run may last: they all end with its grace."""
 
@@ -52,7 +52,7 @@ class CleanupTime:
         self.end_by(-math.inf)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Current:
     """One run, as seen from inside."""
 

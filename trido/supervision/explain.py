@@ -30,10 +30,11 @@ from trido.supervision.spec import (
     SupervisorSpec,
     supervisor_spec,
 )
+from trido.values import ByFields
 
 
-@frozen
-class Plan:
+@frozen(eq=False, repr=False)
+class Plan(ByFields):
     """What a supervisor does about a crash. Printed, it is a drawing of the tree."""
 
     stops: tuple[str, ...]
@@ -104,7 +105,7 @@ def _find(root: _Tree, crash: str | tuple[str, ...]) -> tuple[_Tree, str]:
     raise errors.ChildNotFound("/".join(path))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Tree:
     """A supervisor of the imagined tree: its machine, and those of the supervisors below."""
 

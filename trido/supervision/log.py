@@ -11,12 +11,13 @@ from attrs import frozen
 from trido.supervision import events
 from trido.supervision.policy import ChildPolicy
 from trido.supervision.records import Settings
+from trido.values import ByFields
 
 logger: Final = logging.getLogger("trido")
 
 
-@frozen
-class About:
+@frozen(eq=False, repr=False)
+class About(ByFields):
     """What the log knows besides the event."""
 
     settings: Settings

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from trido.checks import flag, is_number, one_of, seconds
 from trido.errors import SpecError
+from trido.values import ByFields
 
 Restart: TypeAlias = Literal["permanent", "transient", "temporary"]
 Strategy: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]
@@ -33,8 +34,8 @@ BRUTAL_KILL: Final = _BrutalKill.BRUTAL_KILL
 Grace: TypeAlias = float | Literal[_BrutalKill.BRUTAL_KILL]
 
 
-@frozen(kw_only=True)
-class Backoff:
+@frozen(kw_only=True, eq=False, repr=False)
+class Backoff(ByFields):
     """How long to wait before the n-th automatic attempt to restart a child.
 
     The first attempt is made at once; attempt n waits ``min * factor**(n-2)`` seconds, at most
@@ -68,8 +69,8 @@ class Backoff:
         return min(self.max, base) * (1 + self.jitter * u)
 
 
-@frozen(kw_only=True)
-class ChildPolicy:
+@frozen(kw_only=True, eq=False, repr=False)
+class ChildPolicy(ByFields):
     """The part of a child's spec that decides; the decision reads nothing else of it."""
 
     kind: Kind = "worker"

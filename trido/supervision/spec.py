@@ -42,6 +42,7 @@ from trido.supervision.policy import (
     Restart,
     Strategy,
 )
+from trido.values import ByFields
 
 if TYPE_CHECKING:
     import trio
@@ -122,7 +123,7 @@ class DynamicOptions(TemplateOptions, LimitOptions, total=False):
     significant: Literal[False]
 
 
-class Spec(ABC, Generic[T_co]):
+class Spec(ByFields, ABC, Generic[T_co]):
     """A child-to-be: plain data. ``T_co`` is the type of its `Child.value`.
 
     Anything `as_place` knows how to run can be one; supervision knows `ChildSpec`,
@@ -160,7 +161,7 @@ def _fill(spec: Any, *args: object, **options: object) -> None:
 
 
 @final
-@frozen(init=False)
+@frozen(init=False, eq=False, repr=False)
 class ChildSpec(Spec[T]):
     """Run ``fn(*args)``, and restart it by these rules.
 
@@ -259,7 +260,7 @@ def _child_policy(of: str, spec: ChildSpec[Any] | DynamicSupervisorSpec) -> Chil
 
 
 @final
-@frozen(init=False)
+@frozen(init=False, eq=False, repr=False)
 class SupervisorSpec(Spec["Supervisor"]):
     """Supervise ``children``, which start left to right and stop in reverse.
 
@@ -350,7 +351,7 @@ _AUTO_SHUTDOWN = ("never", "any_significant", "all_significant")
 
 
 @final
-@frozen(init=False)
+@frozen(init=False, eq=False, repr=False)
 class DynamicSupervisorSpec(Spec["DynamicSupervisor[*tuple[Any, ...]]"]):
     """Supervise any number of runs of one template, ``fn(*args, *extra_args)``.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from attrs import frozen
 
 from trido.supervision.tables import State
+from trido.values import ByFields
 
 
-@frozen(kw_only=True)
-class Counts:
+@frozen(kw_only=True, eq=False, repr=False)
+class Counts(ByFields):
     """What `Supervisor.counts` says: OTP's ``count_children``."""
 
     specs: int
@@ -21,8 +22,8 @@ class Counts:
     """All other places, dead or alive."""
 
 
-@frozen(kw_only=True)
-class SupervisorStatistics:
+@frozen(kw_only=True, eq=False, repr=False)
+class SupervisorStatistics(ByFields):
     """What `Supervisor.statistics` says, for debugging and monitoring."""
 
     states: dict[State, int]

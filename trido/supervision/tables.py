@@ -9,6 +9,7 @@ from attrs import frozen
 
 from trido.supervision import errors
 from trido.supervision.policy import Restart
+from trido.values import ByFields
 
 State: TypeAlias = Literal[
     "stopped", "starting", "running", "restarting", "stopping", "zombie", "parked", "removed"
@@ -54,8 +55,8 @@ LIFECYCLE: Final[dict[State, dict[Trigger, State]]] = {
 """The life of a place. The diagram in the documentation is drawn from this."""
 
 
-@frozen
-class Rule:
+@frozen(eq=False, repr=False)
+class Rule(ByFields):
     """What an end that nobody asked for does."""
 
     reported: bool

@@ -14,7 +14,7 @@ from trido.agents.codec.errors import Unregistered as Unregistered
 from trido.agents.codec.inputs import Input as Input
 from trido.agents.codec.state import HEAD as HEAD
 from trido.agents.codec.state import StateCodec as StateCodec
-from trido.agents.codec.timers import KeptTimer as KeptTimer
-from trido.agents.codec.timers import row_of as row_of
 from trido.agents.codec.times import micros as micros
 from trido.agents.codec.times import moment_of as moment_of
+from trido.agents.kept import KeptTimer as KeptTimer
+from trido.agents.kept import row_of as row_of

@@ -14,12 +14,13 @@ from trido.agents.codec.known import Known
 from trido.agents.codec.replies import dump_reply, load_reply
 from trido.agents.codec.state import StateCodec
 from trido.agents.codec.text import write
-from trido.agents.codec.timers import KeptTimer, dump_timer, load_timer
+from trido.agents.codec.timers import dump_timer, load_timer
 from trido.agents.codec.times import micros
 from trido.agents.definition import Definition
 from trido.agents.directive import Directive
 from trido.agents.frozen import EMPTY
 from trido.agents.handlers import callers_names
+from trido.agents.kept import KeptTimer
 from trido.agents.signal import Signal
 from trido.agents.turn import Why
 from trido.errors import SpecError

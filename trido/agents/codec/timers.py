@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Final, final
-
-from attrs import field, frozen
+from typing import Any, Final
 
 from trido.agents.codec.coder import made
 from trido.agents.codec.errors import Misfit
 from trido.agents.codec.text import members, read, write
 from trido.agents.codec.times import micros, moment_of
 from trido.agents.codec.vocabulary import SIGNAL, Vocabulary
+from trido.agents.kept import KeptTimer
 from trido.agents.timing import Cron, Schedule
 
 _TIMER: Final = SIGNAL | {"after", "cron"}
 _CRON: Final = frozenset({"expr", "timezone", "catch_up", "catch_up_limit", "last"})
-
-
-@final
-@frozen
-class KeptTimer:
-    """A timer that is set: what set it, for when, and what of it is dealt with."""
-
-    directive: Schedule | Cron
-    name: str
-    """What it is called if its directive has no key: something that no other timer of the agent is
-    called, such as the revision and the index of the directive."""
-    due: datetime
-    """When it fires next."""
-    last: datetime | None = field(default=None, kw_only=True)
-    """Of a `Cron`: the last time that is dealt with."""
-
-    @property
-    def row(self) -> str:
-        """The key of its row."""
-        return row_of(self.directive.key, self.name)
-
-
-def row_of(key: str | None, name: str = "") -> str:
-    """The key of the row of a timer. A key that somebody chose never meets a name."""
-    return f"#{name}" if key is None else f"={key}"
 
 
 def dump_timer(timer: KeptTimer, vocabulary: Vocabulary) -> bytes:
