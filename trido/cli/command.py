@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from trido.cli.demo import demo as run_demo
+from trido.cli.drill import drill as run_drill
 from trido.cli.journal import app as journal
 from trido.cli.run import Level, run_app
 from trido.cli.session import Options
@@ -159,3 +160,27 @@ def explain(
         The child: its id, or its path below the root, such as `feeds/eu`.
     """
     return explain_crash(where, crash, as_json=json)
+
+
+@app.command
+def drill(
+    name: Annotated[str | None, Parameter(help="The drill.")] = None,
+    where: Annotated[str | None, Parameter(name="APP", help="An app of your own.")] = None,
+    /,
+    *,
+    all: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: _Json = False,
+) -> int:
+    """Bring a failure about, and see that the app bears it; without a name, list the drills.
+
+    It exits with 0 if every drill was passed, and with 1 if one was not. Without an app a drill is
+    carried out on an example of its own.
+
+    Examples: `trido drill crash`, `trido drill crash-storm shop:app`, `trido drill --all`
+
+    Parameters
+    ----------
+    all
+        Carry out all of them, each on its example.
+    """
+    return run_drill(name, where, all_of_them=all, as_json=json)

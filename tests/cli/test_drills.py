@@ -1,0 +1,422 @@
+"""Every drill: passed on what trido ships, and failed without the protection that it names."""
+
+from __future__ import annotations
+
+import json
+import math
+import runpy
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from attrs import evolve, frozen
+from trio.testing import MockClock
+
+import trido as lib
+from tests.cli.apps import Command, Said, Write
+from trido.cli import till
+from trido.cli.drills import DRILLS, herd, kill_9, poison, shutdown_under_load, upstream_outage
+from trido.cli.drills.judge import at_least, at_most, judge
+from trido.cli.drills.kit import Drill, carry_out
+from trido.cli.drills.storage_outage import Bank
+from trido.cli.kinds import Context, Function, Tree
+from trido.cli.load import UserError
+
+pytestmark = pytest.mark.real_time
+
+
+@frozen
+class Nothing:
+    pass
+
+
+def failed(name: str, subject: Any) -> set[str]:
+    """The figures that are beyond their limits."""
+    drill = evolve(DRILLS[name], example=subject)
+    verdict = carry_out(drill)
+    assert verdict.passed is (verdict.trouble is None and all(c.passed for c in verdict.checks))
+    return {one.limit.figure for one in verdict.checks if not one.passed}
+
+
+def sleeper(id: str, **options: Any) -> lib.ChildSpec[Any]:
+    return lib.ChildSpec(trio.sleep_forever, id=id, **options)
+
+
+def tree(*children: lib.Spec[Any], **options: Any) -> Any:
+    return lambda: Tree(lib.SupervisorSpec(*children, **options))
+
+
+@pytest.mark.parametrize("name", DRILLS)
+def test_the_shipped_example_passes(name: str, trido: Command) -> None:
+    said = trido("drill", name)
+    assert said.code == 0, said.out
+    assert said.out.startswith(f"pass  {name}: ")
+    assert said.err == ""
+
+
+# Without what protects ------------------------------------------------------------------------
+
+
+def test_without_a_restart_nobody_is_back_after_a_crash() -> None:
+    assert failed("crash", tree(sleeper("feed"), max_restarts=0)) == {
+        "of them not back",
+        "supervisors that gave up",
+    }
+    assert failed("crash", tree(sleeper("feed", restart="temporary"))) == {"children that crashed"}
+
+
+def test_without_a_limit_a_storm_has_no_end() -> None:
+    endless = tree(sleeper("printer"), sleeper("phone"), max_restarts=math.inf)
+    assert failed("crash-storm", endless) == {"crashes", "ends of the storm"}
+    assert failed("crash-storm", tree()) == {"crashes", "ends of the storm"}
+
+
+def test_without_a_breaker_the_upstream_is_asked_on_and_on() -> None:
+    without = upstream_outage.Upstream(policies=())
+    assert failed("upstream-outage", lambda: without) == {"attempts during the outage"}
+
+
+def test_without_a_timeout_nobody_is_answered() -> None:
+    without = upstream_outage.Upstream(timeout=math.inf, policies=())
+    assert failed("upstream-outage", lambda: without) == {
+        "seconds until an answer, at worst",
+    }
+
+
+def test_without_a_check_malformed_data_crashes_an_agent() -> None:
+    trusting = lib.Agent("trusting", state=Nothing)
+
+    @trusting.on("add", check=False)
+    def add(state: Nothing, data: int) -> Nothing:
+        return [state][1 + data]
+
+    @trusting.on("anything")
+    def anything(state: Nothing, data: object) -> Nothing:
+        return state
+
+    @trusting.on("any.*")
+    def pattern(state: Nothing, data: None) -> Nothing:
+        return state
+
+    assert failed("malformed-flood", tree(trusting.spec(id="a"), max_restarts=math.inf)) == {
+        "of them accepted",
+        "crashes",
+    }
+
+
+def test_without_a_watchdog_nobody_is_told_of_a_hot_loop() -> None:
+    assert failed("hot-loop", lambda: Context(lib.open_runtime())) == {"times it was told of"}
+
+
+def test_without_jitter_all_come_back_at_once() -> None:
+    same = lib.Backoff(min=1.0, max=8.0)
+    assert "attempts in the busiest tenth of a second" in failed(
+        "herd", lambda: herd.Upstream(same)
+    )
+
+
+def test_without_a_limit_nothing_escalates() -> None:
+    inner = lib.SupervisorSpec(sleeper("eu"), id="feeds", max_restarts=math.inf)
+    assert failed("escalation", tree(inner)) == {
+        "crashes until it escalated",
+        "supervisors that were started anew",
+    }
+
+
+def test_above_one_that_gives_up_there_must_be_one_that_does_not() -> None:
+    inner = lib.SupervisorSpec(sleeper("eu"), id="feeds", max_restarts=1)
+    assert failed("escalation", tree(inner, max_restarts=0)) == {
+        "supervisors that were started anew",
+        "roots that gave up",
+    }
+
+
+def test_without_an_end_of_its_tries_poison_kills_on() -> None:
+    assert failed("poison", lambda: poison.reader.spec(id="reader", redeliver=100)) == {
+        "tries of the bad letter",
+        "dead letters",
+        "good letters that were read",
+        "supervisors that gave up",
+    }
+
+
+def test_without_time_to_say_goodbye_children_are_killed() -> None:
+    short = lambda: Tree(shutdown_under_load.shop(shutdown=0.1))  # noqa: E731
+    assert failed("shutdown-under-load", short) == {"children that were killed"}
+
+
+def test_without_an_end_of_its_grace_a_child_holds_up_the_stop() -> None:
+    async def stubborn() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(3600)
+
+    endless = tree(lib.ChildSpec(stubborn, shutdown=math.inf))
+    assert "seconds until it had stopped" in failed("shutdown-under-load", endless)
+
+
+def test_without_a_journal_what_was_answered_is_forgotten() -> None:
+    assert failed("storage-outage", lambda: Bank(durability="none")) == {
+        "payments that were refused during the outage",
+        "payments that were answered and forgotten",
+    }
+
+
+def test_without_the_id_of_the_directive_an_order_is_charged_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kill_9, "LIVES", 2)
+    assert "orders that were charged twice" in failed(
+        "kill-9", lambda: kill_9.Shop(delivery="idempotent")
+    )
+
+
+# The till that is killed, in one piece --------------------------------------------------------
+
+
+@pytest.mark.parametrize("delivery", ["keyed", "idempotent"])
+def test_a_till_that_nobody_kills_charges_all(
+    delivery: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    clock = MockClock(rate=100.0)
+    monkeypatch.setattr(till, "run", lambda *args: lib.run(*args, clock=clock))
+    till.main(str(tmp_path), "2", delivery)  # type: ignore[arg-type]
+    assert capsys.readouterr().out == "charged order-0\ncharged order-1\n"
+    with closing(sqlite3.connect(tmp_path / "bank")) as connection:
+        assert connection.execute("SELECT count(*) FROM charges").fetchone() == (2,)
+
+
+def test_a_bank_that_knows_an_id_charges_nobody_twice(tmp_path: Path, capsys: Any) -> None:
+    async def a_life() -> None:
+        await till.charge_all(tmp_path, 1, "keyed")
+
+    trio.run(a_life, clock=MockClock(rate=100.0))
+    assert capsys.readouterr().out == "charged order-0\n"
+    for file in tmp_path.glob("till.db*"):
+        file.unlink()
+    trio.run(a_life, clock=MockClock(rate=100.0))
+    assert capsys.readouterr().out == ""
+
+
+def test_the_till_is_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["till", str(tmp_path), "0", "keyed"])
+    monkeypatch.delitem(sys.modules, "trido.cli.till")
+    runpy.run_module("trido.cli.till", run_name="__main__")
+    assert (tmp_path / "till.db").exists()
+
+
+def test_a_till_that_says_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kill_9, "_WITHIN", 0.0)
+    assert carry_out(DRILLS["kill-9"]).trouble == "TooSlowError"
+
+
+# On an app of one's own -----------------------------------------------------------------------
+
+SHOP = """
+@frozen
+class State: pass
+
+desk = trido.Agent("desk", state=State)
+
+@desk.on("serve")
+def serve(state: State, data: int) -> State:
+    return state
+
+app = SupervisorSpec(
+    ChildSpec(feed),
+    SupervisorSpec(desk.spec(id="desk"), id="inner", max_restarts=1, max_seconds=0.1),
+    id="shop", max_restarts=100,
+)
+
+@asynccontextmanager
+async def runtime():
+    async with trido.open_runtime(watchdog=0.05) as rt:
+        await rt.start_agent(desk, id="desk", backoff=None)
+        yield rt
+
+together = SupervisorSpec(ChildSpec(feed), strategy="one_for_all", max_restarts=1, max_seconds=0.1)
+
+def block(): return trido.open_supervisor(spec=app)
+
+async def function(): ...
+"""
+
+
+@pytest.fixture
+def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutdown_under_load, "WORK", 0.05)
+
+
+@pytest.mark.usefixtures("little_work")
+@pytest.mark.parametrize(
+    ("name", "attribute", "code"),
+    [
+        ("crash", "app", 0),
+        ("crash-storm", "runtime", 0),
+        ("crash-storm", "app", 1),
+        ("crash-storm", "together", 0),
+        ("crash", "together", 0),
+        ("escalation", "block", 0),
+        ("malformed-flood", "runtime", 0),
+        ("shutdown-under-load", "runtime", 0),
+        ("hot-loop", "runtime", 0),
+    ],
+)
+def test_an_app_can_be_drilled(
+    name: str,
+    attribute: str,
+    code: int,
+    trido: Command,
+    write: Write,
+) -> None:
+    said = trido("drill", name, f"{write(SHOP)}:{attribute}", "--json")
+    assert said.code == code, said.out
+    (verdict,) = json.loads(said.out)["drills"]
+    assert verdict["passed"] is (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "said"),
+    [
+        ("hot-loop", "app", "the app is no runtime: name what opens one by async with"),
+        ("crash", "function", "a drill has to see what runs in an async function, and cannot"),
+        ("kill-9", "app", "kill-9 has an example of its own; on an app there are crash, "),
+        ("crash", "ap", "has no 'ap'; did you mean 'app'?"),
+        ("crush", "app", "there is no drill 'crush'; did you mean 'crash'?"),
+        ("x", "app", "there is no drill 'x'; there are crash, crash-storm, "),
+    ],
+)
+def test_what_cannot_be_drilled(
+    name: str, attribute: str, said: str, trido: Command, write: Write
+) -> None:
+    found = trido("drill", name, f"{write(SHOP)}:{attribute}")
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("escalation", "the app has no supervisor in another"),
+        ("malformed-flood", "the app has no agents"),
+    ],
+)
+def test_an_app_that_has_not_what_a_drill_is_about(
+    name: str, said: str, trido: Command, write: Write
+) -> None:
+    found = trido("drill", name, write("app = SupervisorSpec(ChildSpec(feed))"))
+    assert (found.code, said in found.err) == (2, True)
+
+
+def test_an_app_that_gives_up_before_it_is_ready_is_told_of(trido: Command, write: Write) -> None:
+    name = write("""
+        @asynccontextmanager
+        async def app():
+            raise trido.RestartLimitExceeded("root", "feed", "crashed")
+            yield
+    """)
+    said = trido("drill", "crash", name)
+    assert said.code == 1
+    assert "    ! " in said.out
+
+
+# The command ----------------------------------------------------------------------------------
+
+
+def test_without_a_name_they_are_listed(trido: Command) -> None:
+    said = trido("drill")
+    assert said.code == 0
+    assert [line.split()[0] for line in said.out.splitlines()] == list(DRILLS)
+    listed = json.loads(trido("drill", "--json").out)
+    assert listed[0]["limits"][0] == {"figure": "children that crashed", "at_least": 1}
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two drills only: a good one and a bad one."""
+
+    async def run(figures: dict[str, float]) -> dict[str, float]:
+        await trio.lowlevel.checkpoint()
+        return figures
+
+    good = Drill(
+        name="good",
+        does="nothing",
+        protection="nothing",
+        limits=(at_most("crashes", 1),),
+        run=run,
+        example=lambda: {"crashes": 1},
+    )
+
+    async def broken(subject: object) -> dict[str, float]:
+        await trio.lowlevel.checkpoint()
+        raise ConnectionError("no network")
+
+    async def interrupted(subject: object) -> dict[str, float]:
+        await trio.lowlevel.checkpoint()
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(DRILLS, "good", good)
+    monkeypatch.setitem(DRILLS, "bad", evolve(good, name="bad", example=lambda: {"crashes": 2}))
+    monkeypatch.setitem(DRILLS, "broken", evolve(good, name="broken", run=broken))
+    monkeypatch.setitem(DRILLS, "interrupted", evolve(good, name="interrupted", run=interrupted))
+    for name in [*DRILLS][:-4]:
+        monkeypatch.delitem(DRILLS, name)
+
+
+@pytest.mark.usefixtures("two")
+def test_all_of_them(trido: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trido("drill", "interrupted").code == 130
+    monkeypatch.delitem(DRILLS, "interrupted")
+    assert trido("drill", "--all") == Said(
+        1,
+        "pass  good: nothing\n"
+        "      crashes: 1 (at most 1)\n"
+        "FAIL  bad: nothing\n"
+        "    ! crashes: 2 (at most 1)\n"
+        "      what helps: nothing\n"
+        "FAIL  broken: nothing\n"
+        "    ! crashes: ? (at most 1)\n"
+        "    ! ConnectionError: no network\n"
+        "      what helps: nothing\n"
+        "1 of 3 drills passed\n",
+        "",
+    )
+    said = json.loads(trido("drill", "--all", "--json").out)
+    assert said["passed"] == 1
+    assert said["drills"][1]["checks"] == [
+        {"figure": "crashes", "found": 2, "at_most": 1, "passed": False}
+    ]
+    assert trido("drill", "good", "--all") == Said(
+        2, "", "trido drill: say --all or 'good', not both\n"
+    )
+
+
+def test_the_judge() -> None:
+    limits = (at_least("a", 1), at_most("b", 1))
+    assert judge("x", limits, {"a": 1, "b": 1}).passed
+    assert not judge("x", limits, {"a": 0, "b": 1}).passed
+    assert not judge("x", limits, {"a": 1, "b": 2}).passed
+    assert not judge("x", limits, {"a": 1}).passed
+    assert not judge("x", limits, {"a": 1, "b": 1}, trouble="it burnt down").passed
+
+
+def test_a_drill_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(subject: object) -> dict[str, float]:
+        await trio.sleep_forever()
+        return {}
+
+    drill = evolve(DRILLS["crash"], run=run, real_time=True)
+    monkeypatch.setattr("trido.cli.drills.kit.PATIENCE", 0.01)
+    assert carry_out(drill).trouble == "TooSlowError"
+
+
+def test_a_subject_that_cannot_be_is_the_users_error() -> None:
+    with pytest.raises(UserError):
+        carry_out(DRILLS["crash"], lambda: Function(trio.sleep_forever, takes_runtime=False))

@@ -1,0 +1,112 @@
+"""``trido drill``: failures that are brought about, with a pass or a fail for each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from trido.cli.drills import DRILLS
+from trido.cli.drills.judge import Verdict
+from trido.cli.drills.kit import Drill, carry_out
+from trido.cli.job import printable
+from trido.cli.kinds import app_at
+from trido.cli.load import UserError, did_you_mean
+
+
+def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bool) -> int:
+    """Carry out one drill, or all; or list them. Returns the exit code.
+
+    0: each was passed. 1: one was not. 2: there is no such drill, or no such app. 130: stopped by
+    Ctrl-C.
+    """
+    console = Console(highlight=False, emoji=False, markup=False)
+    try:
+        chosen = _chosen(name, where, all_of_them=all_of_them)
+        if chosen is None:
+            _list(console, as_json=as_json)
+            return 0
+        return _carry_out(chosen, where, console, as_json=as_json)
+    except UserError as error:
+        print(printable(f"trido drill: {error}"), file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, BaseExceptionGroup):  # of interruptions: all else is a verdict
+        return 130
+
+
+def _chosen(name: str | None, where: str | None, *, all_of_them: bool) -> Sequence[Drill] | None:
+    if all_of_them:
+        if name is not None:
+            raise UserError(f"say --all or {name!r}, not both")
+        return tuple(DRILLS.values())
+    if name is None:
+        return None
+    found = DRILLS.get(name)
+    if found is None:
+        more = did_you_mean(name, DRILLS) or f"; there are {', '.join(DRILLS)}"
+        raise UserError(f"there is no drill {name!r}{more}")
+    if where is not None and not found.takes_apps:
+        allowed = ", ".join(one.name for one in DRILLS.values() if one.takes_apps)
+        raise UserError(f"{name} has an example of its own; on an app there are {allowed}")
+    return (found,)
+
+
+def _carry_out(
+    drills: Sequence[Drill], where: str | None, console: Console, *, as_json: bool
+) -> int:
+    verdicts = []
+    for one in drills:
+        subject = None if where is None else lambda: app_at(where)
+        verdict = carry_out(one, subject)
+        verdicts.append(verdict)
+        if not as_json:
+            console.print(report(one, verdict), soft_wrap=True)
+    passed = sum(one.passed for one in verdicts)
+    if as_json:
+        print(json.dumps({"passed": passed, "drills": [one.as_json() for one in verdicts]}))
+    elif len(drills) > 1:
+        console.print(f"{passed} of {len(drills)} drills passed")
+    return 0 if passed == len(drills) else 1
+
+
+def report(drill: Drill, verdict: Verdict) -> Text:
+    """What a person is told: the drill, its verdict, and each figure with its limit."""
+    word, style = ("pass", "bold green") if verdict.passed else ("FAIL", "bold red")
+    text = Text.assemble((word, style), f"  {drill.name}: {drill.does}\n")
+    for check in verdict.checks:
+        found = "?" if check.found is None else f"{round(check.found, 3):g}"
+        limit = f"{check.limit.relation} {check.limit.value:g}"
+        style = "dim" if check.passed else "red"
+        mark = " " if check.passed else "!"
+        text.append(f"    {mark} {check.limit.figure}: {found} ({limit})\n", style)
+    if verdict.trouble is not None:
+        text.append(f"    ! {printable(verdict.trouble)}\n", "red")
+    if not verdict.passed:
+        text.append(f"      what helps: {drill.protection}\n")
+    text.rstrip()
+    return text
+
+
+def _list(console: Console, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_described(one) for one in DRILLS.values()]))
+        return
+    for one in DRILLS.values():
+        console.print(f"{one.name:<21}{one.does}", soft_wrap=True)
+
+
+def _described(drill: Drill) -> dict[str, Any]:
+    return {
+        "drill": drill.name,
+        "does": drill.does,
+        "protection": drill.protection,
+        "takes_apps": drill.takes_apps,
+        "limits": [
+            {"figure": one.figure, one.relation.replace(" ", "_"): one.value}
+            for one in drill.limits
+        ],
+    }
