@@ -11,7 +11,17 @@ import math
 import typing
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import FunctionType
-from typing import Any, Generic, Protocol, TypedDict, TypeVar, Unpack, final, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    final,
+    overload,
+)
 
 from attrs import frozen
 
@@ -142,12 +152,14 @@ class AsyncAction(Action[D_contra, R_co]):
         return result
 
 
-class Options(TypedDict, total=False):
-    """What may be said of an action besides its function, its data and its compensation."""
+if TYPE_CHECKING:
 
-    timeout: float
-    retry: Retry | None
-    policies: Sequence[Policy]
+    class Options(TypedDict, total=False):
+        """What may be said of an action besides its function, its data and its compensation."""
+
+        timeout: float
+        retry: Retry | None
+        policies: Sequence[Policy]
 
 
 class Define(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from trido.agents.directive import DeferReply, Directive, is_directive
 from trido.agents.errors import EffectfulRoute, InvalidDecision
@@ -36,15 +36,17 @@ S = TypeVar("S")
 D = TypeVar("D")
 
 
-class RouteOptions(TypedDict, total=False):
-    """What may be said of a route besides."""
+if TYPE_CHECKING:
 
-    guard: Guard | None
-    priority: int
-    turn_limit: float | None
-    on_caller_gone: OnCallerGone
-    version: int
-    upgrades: Mapping[int, Upgrade]
+    class RouteOptions(TypedDict, total=False):
+        """What may be said of a route besides."""
+
+        guard: Guard | None
+        priority: int
+        turn_limit: float | None
+        on_caller_gone: OnCallerGone
+        version: int
+        upgrades: Mapping[int, Upgrade]
 
 
 def _is_name(name: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, cast, final, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, TypeVarTuple, Unpack, cast, final, overload
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -14,14 +14,15 @@ from trido.supervision.bus import Bus, Observer
 from trido.supervision.current import CURRENT
 from trido.supervision.shields import spare
 from trido.supervision.spec import (
-    DynamicOptions,
     DynamicSupervisorSpec,
     Spec,
-    SupervisorOptions,
     SupervisorSpec,
     supervisor_spec,
 )
 from trido.supervision.supervisor import DynamicSupervisor, Supervisor, SupervisorBase
+
+if TYPE_CHECKING:
+    from trido.supervision.options import DynamicOptions, SupervisorOptions
 
 S = TypeVar("S", bound=SupervisorBase)
 Ts = TypeVarTuple("Ts")

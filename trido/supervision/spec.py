@@ -14,9 +14,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
-    Literal,
     Protocol,
-    TypedDict,
     TypeVar,
     TypeVarTuple,
     Unpack,
@@ -47,6 +45,11 @@ from trido.values import ByFields
 if TYPE_CHECKING:
     import trio
 
+    from trido.supervision.options import (
+        ChildOptions,
+        DynamicOptions,
+        NestedOptions,
+    )
     from trido.supervision.supervisor import DynamicSupervisor, Supervisor  # noqa: F401  # in strings
 
 T = TypeVar("T")
@@ -63,64 +66,6 @@ class ReadySignalling(Protocol[*Ts]):
     def __call__(  # noqa: D102  # the class's words
         self, *args: *Ts, task_status: trio.TaskStatus[Any]
     ) -> Awaitable[object]: ...
-
-
-class TemplateOptions(TypedDict, total=False):
-    """What may be said of a child besides its function."""
-
-    restart: Restart
-    shutdown: Grace
-    ready: Ready | None
-    start_timeout: float
-    kill_timeout: float
-    backoff: Backoff | None
-    on_limit: OnLimit
-    restart_on: Exceptions
-    escalate_on: Exceptions
-    heartbeat: float | None
-
-
-class ChildOptions(TemplateOptions, total=False):
-    """The keyword arguments of `ChildSpec`."""
-
-    id: str | None
-    significant: bool
-
-
-class LimitOptions(TypedDict, total=False):
-    """What may be said of every supervisor."""
-
-    id: str | None
-    max_restarts: float
-    max_seconds: float
-    max_consecutive: int | None
-    shutdown_timeout: float
-
-
-class SupervisorOptions(LimitOptions, total=False):
-    """The keyword arguments of `open_supervisor`."""
-
-    strategy: Strategy
-    auto_shutdown: AutoShutdown
-
-
-class NestedOptions(SupervisorOptions, total=False):
-    """The keyword arguments of `SupervisorSpec`; the further ones are for one in another."""
-
-    restart: Restart
-    shutdown: Grace
-    significant: bool
-    start_timeout: float
-    backoff: Backoff | None
-
-
-class DynamicOptions(TemplateOptions, LimitOptions, total=False):
-    """The keyword arguments of `DynamicSupervisorSpec`."""
-
-    max_children: float
-    strategy: Literal["one_for_one"]
-    auto_shutdown: Literal["never"]
-    significant: Literal[False]
 
 
 class Spec(ByFields, ABC, Generic[T_co]):
@@ -413,7 +358,7 @@ class DynamicSupervisorSpec(Spec["DynamicSupervisor[*tuple[Any, ...]]"]):
 
     def child(self, id: str, extra_args: tuple[Any, ...]) -> ChildSpec[Any]:
         """The spec of the child that ``extra_args`` make of the template."""
-        template = {key: getattr(self, key) for key in _TEMPLATE_FIELDS}
+        template = {key: getattr(self, key) for key in TEMPLATE_FIELDS}
         options = cast("ChildOptions", {**template, "id": id})
         return ChildSpec(self.fn, *(*self.args, *extra_args), **options)
 
@@ -443,5 +388,16 @@ def supervisor_spec(field: str, spec: object) -> None:
         raise SpecError(field, spec, allowed)
 
 
-_TEMPLATE_FIELDS = tuple(TemplateOptions.__annotations__)
+TEMPLATE_FIELDS = (
+    "restart",
+    "shutdown",
+    "ready",
+    "start_timeout",
+    "kill_timeout",
+    "backoff",
+    "on_limit",
+    "restart_on",
+    "escalate_on",
+    "heartbeat",
+)
 _DYNAMIC_POLICY = ChildPolicy(kind="supervisor", shutdown=math.inf)

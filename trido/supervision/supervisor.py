@@ -23,6 +23,7 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import (
+    TYPE_CHECKING,
     Any,
     Final,
     Generic,
@@ -74,7 +75,6 @@ from trido.supervision.records import Record, Settings
 from trido.supervision.report import RunReport
 from trido.supervision.shields import spare
 from trido.supervision.spec import (
-    ChildOptions,
     ChildSpec,
     DynamicSupervisorSpec,
     ReadySignalling,
@@ -83,6 +83,9 @@ from trido.supervision.spec import (
 )
 from trido.supervision.statistics import Counts, SupervisorStatistics
 from trido.supervision.tables import ACTIVE, Asked, State
+
+if TYPE_CHECKING:
+    from trido.supervision.options import ChildOptions
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
