@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, Generic, TypeVar, final
 
 import trio
@@ -27,6 +28,8 @@ P = TypeVar("P", bound=Policy)
 
 THREADS: Final = 40
 """How many threads may run actions at once, as in Trio."""
+INLINE: Final[ContextVar[bool]] = ContextVar("trido.inline", default=False)
+"""Whether meters made in this context run everything in the task."""
 
 
 @final
@@ -80,7 +83,7 @@ class Meters:
         if processes is not None:
             count("Meters", "processes", processes, least=1, infinite=True)
         flag("Meters", "inline", inline)
-        self.inline = inline
+        self.inline: bool = inline or INLINE.get()
         """Whether everything runs in the task."""
         self.threads: trio.CapacityLimiter = trio.CapacityLimiter(threads)
         """The threads that run actions."""
