@@ -9,7 +9,7 @@ from trido.supervision.options import TemplateOptions
 from trido.supervision.spec import TEMPLATE_FIELDS
 
 LATER = (
-    "sqlite3 pickle zoneinfo cronsim uuid_utils cattrs trio_parallel"
+    "sqlite3 json pickle zoneinfo cronsim uuid_utils cattrs trio_parallel"
     " trido.journal.operations trido.journal.session trido.agents.codec trido.runtime.durable"
     " trido.supervision.options"
 ).split()

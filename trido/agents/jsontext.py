@@ -5,28 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from trido import checks
 from trido.agents.errors import InvalidSignal
-from trido.errors import SpecError
-
-MAX_BYTES: Final = 2**20
-DEPTH: Final = 64
-_DEEPEST: Final = 256
 
 # A string, to its end or to that of the text, so that no bracket in it is counted; or a bracket.
 # Nothing in it is tried twice: the time it takes grows with the length alone.
 _TOKENS: Final = re.compile(r'"(?:[^"\\]++|\\.?)*+"?|([\[{])|[\]}]', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-def check_limits(of: str, max_bytes: object, depth: object) -> None:
-    """Raise `SpecError` unless these are limits. Python's own stack limits the depth."""
-    checks.count(of, "max_bytes", max_bytes, least=1, infinite=True)
-    checks.count(of, "depth", depth, least=1, infinite=False)
-    if cast("int", depth) > _DEEPEST:
-        raise SpecError("depth", depth, f"an int <= {_DEEPEST}", of=of)
 
 
 def text_of(data: object, *, max_bytes: float) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, final
 
 from attrs import field, frozen
 
-from trido.agents import attributes as rules
-from trido.agents import binary, cloudevents
-from trido.agents.binary import Headers
-from trido.agents.cloudevents import Event
 from trido.agents.frozen import EMPTY, FrozenDict, freeze, too_deep
-from trido.agents.jsontext import DEPTH, MAX_BYTES, check_limits
+from trido.agents.limits import DEPTH, MAX_BYTES, check_limits
 from trido.agents.secrets import redacted
 from trido.errors import SpecError
+
+if TYPE_CHECKING:
+    from trido.agents.binary import Headers
+    from trido.agents.cloudevents import Event
 
 D_co = TypeVar("D_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
@@ -91,7 +91,7 @@ class Signal(_Draft):
             if value is not None and not (isinstance(value, str) and value):
                 raise SpecError(name, value, "a non-empty string or None", of="Signal")
         time: Any = self.time
-        if time is not None and not (isinstance(time, datetime) and rules.has_zone(time)):
+        if time is not None and not (isinstance(time, datetime) and time.utcoffset() is not None):
             raise SpecError("time", time, "a datetime with a time zone or None", of="Signal")
 
     def __repr__(self) -> str:
@@ -109,6 +109,9 @@ class Signal(_Draft):
         Raises:
           InvalidSignal: it has no id or no source, or its data has no form in JSON.
         """
+        # Whoever sends nothing outside does not pay for what writes it.
+        from trido.agents import cloudevents  # noqa: PLC0415
+
         return cloudevents.write(*self._event())
 
     @classmethod
@@ -130,6 +133,8 @@ class Signal(_Draft):
             (a key twice, ``NaN``), or no CloudEvent 1.0.
           SpecError: a limit is none.
         """
+        from trido.agents import cloudevents  # noqa: PLC0415  # as in `to_json`
+
         check_limits("Signal.from_json", max_bytes, depth)
         return cls._of(cloudevents.read(data, max_bytes=max_bytes, depth=depth))
 
@@ -140,6 +145,8 @@ class Signal(_Draft):
         Raises:
           InvalidSignal: one of them cannot be written; the path says which.
         """
+        from trido.agents import cloudevents  # noqa: PLC0415  # as in `to_json`
+
         return cloudevents.write_batch(one._event() for one in signals)
 
     @classmethod
@@ -157,6 +164,8 @@ class Signal(_Draft):
           InvalidSignal: as `from_json`; the path says which of them is wrong.
           SpecError: a limit is none.
         """
+        from trido.agents import cloudevents  # noqa: PLC0415  # as in `to_json`
+
         check_limits("Signal.batch_from_json", max_bytes, depth)
         return tuple(map(cls._of, cloudevents.read_batch(data, max_bytes=max_bytes, depth=depth)))
 
@@ -169,6 +178,8 @@ class Signal(_Draft):
         Raises:
           InvalidSignal: as `to_json`.
         """
+        from trido.agents import binary  # noqa: PLC0415  # as in `to_json`
+
         return binary.write(*self._event())
 
     @classmethod
@@ -192,6 +203,8 @@ class Signal(_Draft):
           InvalidSignal: as `from_json`.
           SpecError: a limit is none.
         """
+        from trido.agents import binary  # noqa: PLC0415  # as in `to_json`
+
         check_limits("Signal.from_http", max_bytes, depth)
         return cls._of(binary.read(headers, body, max_bytes=max_bytes, depth=depth))
 
@@ -233,6 +246,8 @@ class Request(Signal, Generic[D_co, R_co]):
 
 
 def _attributes(attributes: object) -> FrozenDict:
+    from trido.agents import attributes as rules  # noqa: PLC0415  # as in `Signal.to_json`
+
     if not isinstance(attributes, Mapping):
         raise SpecError("attributes", attributes, "a mapping", of="Signal")
     for name, value in attributes.items():
