@@ -285,7 +285,7 @@ def test_an_app_can_be_drilled(
     ("name", "attribute", "said"),
     [
         ("hot-loop", "app", "the app is no runtime: name what opens one by async with"),
-        ("crash", "function", "a drill has to see what runs in an async function, and cannot"),
+        ("crash", "function", "it cannot be seen what runs in an async function: name a spec"),
         ("kill-9", "app", "kill-9 has an example of its own; on an app there are crash, "),
         ("crash", "ap", "has no 'ap'; did you mean 'app'?"),
         ("crush", "app", "there is no drill 'crush'; did you mean 'crash'?"),

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from trido.cli.demo import demo as run_demo
+from trido.cli.doctor import doctor as examine
 from trido.cli.drill import drill as run_drill
 from trido.cli.journal import app as journal
 from trido.cli.run import Level, run_app
@@ -184,3 +185,27 @@ def drill(
         Carry out all of them, each on its example.
     """
     return run_drill(name, where, all_of_them=all, as_json=json)
+
+
+@app.command
+def doctor(
+    where: Annotated[_App, Parameter(name="APP")],
+    /,
+    *,
+    waive: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
+    json: _Json = False,
+) -> int:
+    """Go through the production checklist of an app.
+
+    Each item passes, fails or is waived, with the values that say so. It exits with 1 if one fails.
+    An app that is no spec is opened for it, and closed at once.
+
+    Examples: `trido doctor shop:app`, `trido doctor shop:app --waive "ids=it is the only one"`
+
+    Parameters
+    ----------
+    waive
+        An item that may fail, and why: `item=reason`, or `item:id=reason` for one id. The app's
+        module may have such reasons, too, in a table by item, `WAIVED`.
+    """
+    return examine(where, waive=waive or (), as_json=json)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from trido.agents import Signal
 from trido.agents.directive import DELIVERY_MODES, DeliveryMode
@@ -48,7 +48,9 @@ class Executor(ByFields):
     """
 
     fn: Callable[..., Awaitable[object]]
-    delivery: DeliveryMode = field(default="idempotent", kw_only=True)
+    is_declared: bool = field(default=True, init=False, eq=False, repr=False)
+    """Whether somebody has said how it delivers."""
+    delivery: DeliveryMode = field(default=Factory(_undeclared, takes_self=True), kw_only=True)
     _takes_delivery: bool = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -133,7 +133,7 @@ async def _opened(app: App) -> AsyncGenerator[Stage]:
             yield stage
     else:
         allowed = "name a spec, or what opens a runtime or a supervisor by async with"
-        raise UserError(f"a drill has to see what runs in an async function, and cannot: {allowed}")
+        raise UserError(f"it cannot be seen what runs in an async function: {allowed}")
 
 
 def spacing(stage: Stage) -> float:
