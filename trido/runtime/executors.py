@@ -29,6 +29,11 @@ class Delivery(ByFields):
     """The signal whose turn committed it; with an id, the same for all that this turn committed."""
 
 
+def _undeclared(executor: object) -> DeliveryMode:
+    object.__setattr__(executor, "is_declared", False)
+    return "idempotent"
+
+
 @final
 @frozen(eq=False, repr=False)
 class Executor(ByFields):
