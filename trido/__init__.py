@@ -68,6 +68,7 @@ from trido.journal import Journal as Journal
 from trido.journal import JournalError as JournalError
 from trido.journal import Locked as Locked
 from trido.journal import MemoryJournal as MemoryJournal
+from trido.journal import NotKept as NotKept
 from trido.journal import SqliteJournal as SqliteJournal
 from trido.journal import TooNew as TooNew
 from trido.journal import Unavailable as Unavailable
@@ -84,10 +85,12 @@ from trido.runtime import Blocked as Blocked
 from trido.runtime import DeadLetter as DeadLetter
 from trido.runtime import DeadLetters as DeadLetters
 from trido.runtime import Delivery as Delivery
+from trido.runtime import Difference as Difference
 from trido.runtime import DirectiveFailed as DirectiveFailed
 from trido.runtime import DirectiveUnknown as DirectiveUnknown
 from trido.runtime import Executor as Executor
 from trido.runtime import Health as Health
+from trido.runtime import History as History
 from trido.runtime import IntakeClosed as IntakeClosed
 from trido.runtime import LimitStatistics as LimitStatistics
 from trido.runtime import LinkedExit as LinkedExit
@@ -99,12 +102,16 @@ from trido.runtime import NoSuchAgent as NoSuchAgent
 from trido.runtime import NoSuchChild as NoSuchChild
 from trido.runtime import OutcomeUnknown as OutcomeUnknown
 from trido.runtime import Overloaded as Overloaded
+from trido.runtime import PastDirective as PastDirective
+from trido.runtime import PastTurn as PastTurn
+from trido.runtime import Replayed as Replayed
 from trido.runtime import Runtime as Runtime
 from trido.runtime import Subscription as Subscription
 from trido.runtime import SubscriptionStatistics as SubscriptionStatistics
 from trido.runtime import TurnExpired as TurnExpired
 from trido.runtime import WatchdogSpec as WatchdogSpec
 from trido.runtime import max_errors as max_errors
+from trido.runtime import open_history as open_history
 from trido.runtime import open_runtime as open_runtime
 from trido.runtime import run_action as run_action
 from trido.supervision import BRUTAL_KILL as BRUTAL_KILL
@@ -195,6 +202,7 @@ __all__ = [
     "DeferReply",
     "Delivery",
     "Demonitor",
+    "Difference",
     "Directive",
     "DirectiveFailed",
     "DirectiveUnknown",
@@ -208,6 +216,7 @@ __all__ = [
     "Executor",
     "Fenced",
     "Health",
+    "History",
     "Ignore",
     "IntakeClosed",
     "InvalidData",
@@ -233,14 +242,18 @@ __all__ = [
     "NoRoute",
     "NoSuchAgent",
     "NoSuchChild",
+    "NotKept",
     "NotStarted",
     "Orphaned",
     "OutcomeUnknown",
     "Overloaded",
+    "PastDirective",
+    "PastTurn",
     "PlainAction",
     "Plan",
     "Rate",
     "Reject",
+    "Replayed",
     "Reply",
     "Request",
     "RestartLimitExceeded",
@@ -287,6 +300,7 @@ __all__ = [
     "freeze",
     "max_errors",
     "open_dynamic_supervisor",
+    "open_history",
     "open_runtime",
     "open_supervisor",
     "redacted",

@@ -104,6 +104,12 @@ def redacted(value: object, *, length: int = 2_000, depth: int = 8) -> str:
     return _Shown(length).text(value, depth)
 
 
+def redacted_field(value: object, name: str, *, length: int = 2_000) -> str:
+    """As `redacted`, one field of an instance of a class with fields."""
+    hidden = dict(_fields(cast("Hashable", type(value))) or ()).get(name, True)
+    return HIDDEN if hidden else redacted(getattr(value, name), length=length)
+
+
 def has_secret(value: object) -> bool:
     """Whether something secret is in ``value``, or could be where `redacted` does not look."""
     shown = _Shown(2_000)

@@ -64,6 +64,10 @@ class TooNew(JournalError):
     """The journal was written by a newer trido, in a format that this one does not know."""
 
 
+class NotKept(JournalError):
+    """It has no such agent, or does not keep that turn, or does not keep it any more."""
+
+
 def again(error: E, cause: BaseException | None = None) -> E:
     """The same error for one more reader: an exception object belongs to one."""
     one = copy.copy(error)

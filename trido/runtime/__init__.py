@@ -22,10 +22,16 @@ from trido.runtime.errors import Overloaded as Overloaded
 from trido.runtime.errors import TurnExpired as TurnExpired
 from trido.runtime.executors import Delivery as Delivery
 from trido.runtime.executors import Executor as Executor
+from trido.runtime.history import History as History
+from trido.runtime.history import open_history as open_history
 from trido.runtime.meters import LimitStatistics as LimitStatistics
 from trido.runtime.meters import Meters as Meters
 from trido.runtime.meters import MetersStatistics as MetersStatistics
 from trido.runtime.monitors import MonitorHandle as MonitorHandle
+from trido.runtime.past import Difference as Difference
+from trido.runtime.past import PastDirective as PastDirective
+from trido.runtime.past import PastTurn as PastTurn
+from trido.runtime.past import Replayed as Replayed
 from trido.runtime.ref import AgentRef as AgentRef
 from trido.runtime.ref import AgentStatus as AgentStatus
 from trido.runtime.runtime import Health as Health

@@ -25,6 +25,7 @@ from trido.runtime.environment import Environment
 from trido.runtime.errors import IntakeClosed, NoSuchAgent
 from trido.runtime.executors import Executor, executor
 from trido.runtime.family import BACKOFF
+from trido.runtime.history import History, history_of
 from trido.runtime.monitors import MonitorHandle
 from trido.runtime.place import AgentPlace
 from trido.runtime.plan import BUILT_IN
@@ -242,6 +243,15 @@ class Runtime:
         from trido.runtime.resolving import resolve  # noqa: PLC0415  # as in `open_runtime`
 
         await resolve(self.env, id, to)
+
+    @property
+    def history(self) -> History:
+        """What its journal has of durable agents, whether they run or not.
+
+        Raises:
+          SpecError: it has no journal, or it is not open.
+        """
+        return history_of(self.env)
 
     @property
     def supervisor(self) -> Supervisor:

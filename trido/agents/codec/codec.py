@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar, final
 
 from trido.agents.action import Action
 from trido.agents.codec.directives import Directives
-from trido.agents.codec.errors import Misfit, Undecodable, Unencodable
+from trido.agents.codec.errors import CodecError, Misfit, Undecodable, Unencodable
 from trido.agents.codec.inputs import Input, dump_input, load_input
 from trido.agents.codec.known import Known
 from trido.agents.codec.replies import dump_reply, load_reply
@@ -16,11 +16,14 @@ from trido.agents.codec.state import StateCodec
 from trido.agents.codec.text import write
 from trido.agents.codec.timers import dump_timer, load_timer
 from trido.agents.codec.times import micros
+from trido.agents.codec.vocabulary import Vocabulary
 from trido.agents.definition import Definition
 from trido.agents.directive import Directive
+from trido.agents.family import SpawnAgent
 from trido.agents.frozen import EMPTY
 from trido.agents.handlers import callers_names
 from trido.agents.kept import KeptTimer
+from trido.agents.running import Run
 from trido.agents.signal import Signal
 from trido.agents.turn import Why
 from trido.errors import SpecError
@@ -43,6 +46,8 @@ class Codec:
       agents: definitions, by their names.
       actions: actions, by their names.
       directives: classes of one's own directives, by their names.
+      is_lenient: whether signals for agents that are not known are read as they come. For looking
+        only: nothing is to be carried out by what is read so.
 
     Raises:
       SpecError: two routes do not agree on the version of a signal, or a directive is called like
@@ -56,8 +61,11 @@ class Codec:
         agents: Mapping[str, Definition[Any]] = EMPTY,
         actions: Mapping[str, Action[Any, Any]] = EMPTY,
         directives: Mapping[str, type] = EMPTY,
+        *,
+        is_lenient: bool = False,
     ) -> None:
-        self._known = Known(actions=dict(actions))
+        vocabulary = Vocabulary(is_lenient=is_lenient)
+        self._known = Known(actions=dict(actions), vocabulary=vocabulary)
         self._states: dict[str, StateCodec[Any]] = {}
         self._directives = Directives(self._known, directives, callers_names())
         for definition in agents.values():
@@ -78,6 +86,32 @@ class Codec:
             raise SpecError("name", definition.name, allowed, of=definition.of)
         self._known.vocabulary.learn(definition)
         self._known.agents[definition.name] = definition
+
+    @property
+    def actions(self) -> tuple[Action[Any, Any], ...]:
+        """Those that are known by their names."""
+        return tuple(self._known.actions.values())
+
+    def meet(self, directive: Directive) -> None:
+        """Have what a directive is about known by its name, unless something else is.
+
+        Raises:
+          SpecError: as `learn`.
+        """
+        if isinstance(directive, Run):
+            self._known.actions.setdefault(directive.action.name, directive.action)
+        elif isinstance(directive, SpawnAgent):
+            if directive.agent.name not in self._known.agents:
+                self.learn(directive.agent)
+        else:
+            self._directives.learn(type(directive))
+
+    def rewritten(self, name: str, data: bytes) -> bytes:
+        """What a directive says, as it would be written now; as it is, if it cannot be read."""
+        try:
+            return self.encode(self.decode(name, data))[1]
+        except CodecError:
+            return data
 
     def state(self, definition: Definition[S]) -> StateCodec[S]:
         """What writes and reads the states of a definition.

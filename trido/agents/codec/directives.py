@@ -47,6 +47,12 @@ class Directives:
             "SpawnAgent": SpawnCoder(known),
         }
 
+    def learn(self, kind: type) -> None:
+        """Have one more class of one's own known by its name, unless another is."""
+        if kind.__name__ not in self._kinds:
+            self._kinds[kind.__name__] = kind
+            self._of_kind[kind] = kind.__name__
+
     def encode(self, directive: Directive) -> tuple[str, bytes]:
         """Its name, and what it says.
 

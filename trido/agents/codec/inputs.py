@@ -15,7 +15,8 @@ from trido.agents.turn import Turn, Why
 
 _INPUT: Final = SIGNAL | {"why", "now", "planned", "request", "effectful"}
 _WHY: Final = frozenset(get_args(Why))
-_HOOKS: Final = frozenset({"start", "restart", "stop"})
+HOOKS: Final[frozenset[Why]] = frozenset({"start", "restart", "stop"})
+"""Why there is a turn that no route decides."""
 
 
 @final
@@ -31,7 +32,7 @@ class Input:
     @property
     def is_hook(self) -> bool:
         """Whether the start or the stop of the agent decided, and not a route."""
-        return self.turn.why in _HOOKS
+        return self.turn.why in HOOKS
 
 
 def dump_input(

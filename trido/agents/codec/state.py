@@ -69,6 +69,10 @@ class StateCodec(Generic[S]):
     def _unencodable(self, error: Misfit) -> Unencodable:
         return Unencodable(self._what, f"${error.path}", error.rule)
 
+    def attribute(self, field: str) -> str:
+        """What a field is called in the class; it is written by the name of its argument."""
+        return self._coder.fields[field][0]
+
     def is_current(self, fields: Mapping[str, bytes]) -> bool:
         """Whether what a turn changes can be added to these fields.
 

@@ -20,11 +20,15 @@ SIGNAL: Final = MEMBERS | {"version"}
 
 @final
 class Vocabulary:
-    """The types of signals whose data has a version."""
+    """The types of signals whose data has a version.
 
-    __slots__ = ("_of", "_versions")
+    A lenient one takes signals for agents that it does not know as they come, of any version.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_is_lenient", "_of", "_versions")
+
+    def __init__(self, *, is_lenient: bool = False) -> None:
+        self._is_lenient = is_lenient
         self._versions: dict[str, Version] = {}
         self._of: dict[str, str] = {}
 
@@ -62,7 +66,7 @@ class Vocabulary:
         if type(found) is not int or found < 1:
             raise Misfit("expected a version", ".version")
         version = self._versions.get(signal.type, FIRST)
-        if found == version.number:
+        if found == version.number or (self._is_lenient and signal.type not in self._versions):
             return signal
         what = f"data of signal {signal.type!r}"
         check_known(what, version, found)
