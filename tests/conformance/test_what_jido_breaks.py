@@ -448,4 +448,4 @@ def test_the_quick_start_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) 
     code = [text for text, _, _ in (block.partition("```") for block in blocks)]
     (quick_start,) = (text for text in code if "trido.Agent(" in text)
     exec(compile(quick_start, str(README), "exec"), {"__name__": "quick_start"})
-    assert capsys.readouterr().out.endswith("Counter(value=5)\n")
+    assert capsys.readouterr().out.endswith("Signal('counter.changed', 3)\n")
