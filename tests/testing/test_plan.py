@@ -60,22 +60,28 @@ lengths = st.floats(1e-9, 1e9)
 types = st.none() | ids
 who = ids | st.builds(testing.AnyOf, ids)
 times = st.builds(testing.Time, st.floats(0, 1e9))
-points = (
+awaiting = (
     st.builds(testing.Start, nth)
     | st.builds(testing.Stop, nth)
+    | st.builds(testing.Turn, nth, type=types)
+    | st.builds(testing.Await, nth)
+)
+points = (
+    awaiting
     | st.builds(
         testing.Turn, nth, st.sampled_from(["begin", "before commit", "after commit"]), type=types
     )
     | st.builds(
         testing.DirectiveOf, nth, nth, st.sampled_from(["before", "during", "after"]), type=types
     )
-    | st.builds(testing.Await, nth)
     | st.builds(testing.Received, nth, type=types)
     | times
 )
 faults = (
-    st.builds(testing.CodeFault, st.sampled_from("crash cancel hang swallow".split()), who, points)
-    | st.builds(testing.CodeFault, st.sampled_from(["slow", "block"]), who, points, seconds=lengths)
+    st.builds(testing.CodeFault, st.sampled_from(["crash", "cancel"]), who, points)
+    | st.builds(testing.CodeFault, st.sampled_from(["hang", "swallow"]), who, awaiting)
+    | st.builds(testing.CodeFault, st.just("slow"), who, awaiting, seconds=lengths)
+    | st.builds(testing.CodeFault, st.just("block"), who, points, seconds=lengths)
     | st.builds(
         testing.SignalFault,
         st.sampled_from(["drop", "duplicate", "reorder"]),
@@ -117,8 +123,8 @@ def test_every_plan_reads_as_one_line_and_back(some: list[Any]) -> None:
         ("crash x at 3s 4s", 14, "';'"),
         ("crash any", 9, "the name of an agent's definition"),
         ("crash x at stop;", 16, "'crash' or"),
-        ("slow x at 3s", 7, "a number of seconds"),
-        ("slow x 0s at 3s", 0, "a finite number of seconds > 0"),
+        ("slow x at start", 7, "a number of seconds"),
+        ("slow x 0s at start", 0, "a finite number of seconds > 0"),
         ("drop second signal to x", 5, "which signal, such as 2nd"),
         ("drop 2nd a.b to x", 13, "'signal'"),
         ("delay 2nd signal to x", 21, "'by'"),
@@ -154,6 +160,8 @@ ONE: Any = object()
         (lambda: testing.CodeFault("crash", "a", ONE), "at"),
         (lambda: testing.CodeFault("crash", "a", testing.Stop(), seconds=1), "seconds"),
         (lambda: testing.CodeFault("slow", "a", testing.Stop()), "seconds"),
+        (lambda: testing.CodeFault("hang", "a", testing.Time(1)), "at"),
+        (lambda: testing.CodeFault("swallow", "a", testing.Turn(1, "after commit")), "at"),
         (lambda: testing.AnyOf(""), "name"),
         (lambda: testing.Turn(0), "nth"),
         (lambda: testing.Turn(1, ONE), "phase"),
@@ -171,7 +179,7 @@ ONE: Any = object()
         (lambda: testing.LoopFault(float("inf"), testing.Time(0)), "seconds"),
         (lambda: FaultPlan((ONE,)), "faults"),
     ],
-    ids=map(str, range(22)),
+    ids=map(str, range(24)),
 )
 def test_what_cannot_be_is_refused_when_it_is_made(make: Any, field: str) -> None:
     with pytest.raises(trido.SpecError) as caught:

@@ -85,17 +85,26 @@ class Probe:
 
 @final
 class Probes(Probe):
-    """Several that look on, in this order; each of them may do harm."""
+    """Several that look on, in this order. Each is told, even if one before it does harm."""
 
     __slots__ = ("all",)
 
     def __init__(self, all: Iterable[Probe]) -> None:
         self.all: Final = tuple(all)
 
+    def _each(self, tell: Callable[[Probe], None]) -> None:
+        errors: list[BaseException] = []
+        for one in self.all:
+            try:
+                tell(one)
+            except BaseException as error:  # noqa: ASYNC103  # the others are told first
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
     def opened(self, env: Environment) -> None:
         """Tell each."""
-        for one in self.all:
-            one.opened(env)
+        self._each(lambda one: one.opened(env))
 
     def child(
         self, report: Report, fn: Callable[..., Awaitable[object]]
@@ -107,37 +116,32 @@ class Probes(Probe):
 
     def started(self, place: Place) -> None:
         """Tell each."""
-        for one in self.all:
-            one.started(place)
+        self._each(lambda one: one.started(place))
 
     def offered(self, place: Place, envelope: Envelope) -> bool:
-        """Tell each, until one takes care of it."""
-        return any(one.offered(place, envelope) for one in self.all)
+        """Tell each; whether one takes care of it."""
+        taken = [one.offered(place, envelope) for one in self.all]
+        return any(taken)
 
     def begun(self, place: Place, envelope: Envelope) -> None:
         """Tell each."""
-        for one in self.all:
-            one.begun(place, envelope)
+        self._each(lambda one: one.begun(place, envelope))
 
     def decided(self, place: Place, envelope: Envelope, directives: tuple[Directive, ...]) -> None:
         """Tell each."""
-        for one in self.all:
-            one.decided(place, envelope, directives)
+        self._each(lambda one: one.decided(place, envelope, directives))
 
     def committed(self, place: Place, envelope: Envelope) -> None:
         """Tell each."""
-        for one in self.all:
-            one.committed(place, envelope)
+        self._each(lambda one: one.committed(place, envelope))
 
     def before(self, place: Place, directive: Directive) -> None:
         """Tell each."""
-        for one in self.all:
-            one.before(place, directive)
+        self._each(lambda one: one.before(place, directive))
 
     def after(self, place: Place, directive: Directive) -> None:
         """Tell each."""
-        for one in self.all:
-            one.after(place, directive)
+        self._each(lambda one: one.after(place, directive))
 
     def wrap(
         self, place: Place, fn: Callable[..., Awaitable[T]], directive: Directive | None
@@ -152,19 +156,18 @@ class Probes(Probe):
         return any(one.holds(place, what) for one in self.all)
 
     async def held(self, place: Place, what: Hold) -> None:
-        """Wait for each."""
+        """Wait for each that does."""
         for one in self.all:
-            await one.held(place, what)
+            if one.holds(place, what):
+                await one.held(place, what)
 
     def stopping(self, place: Place) -> None:
         """Tell each."""
-        for one in self.all:
-            one.stopping(place)
+        self._each(lambda one: one.stopping(place))
 
     def ended(self, place: Place, end: End) -> None:
         """Tell each."""
-        for one in self.all:
-            one.ended(place, end)
+        self._each(lambda one: one.ended(place, end))
 
 
 @final

@@ -11,7 +11,7 @@ What makes it happen is `inject`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from attrs import field, frozen
 
@@ -46,7 +46,7 @@ class FaultPlan:
                 raise SpecError("faults", fault, "faults, such as a CodeFault", of="FaultPlan")
 
     @classmethod
-    def of(cls, plan: FaultPlan | str | Iterable[Fault] | None) -> FaultPlan:
+    def of(cls, plan: Plan) -> FaultPlan:
         """A plan, given as one, as its line, as its faults, or as none."""
         if plan is None or isinstance(plan, str):
             return cls.parse(plan or "")
@@ -69,3 +69,7 @@ class FaultPlan:
 
     def __len__(self) -> int:
         return len(self.faults)
+
+
+Plan: TypeAlias = FaultPlan | str | Iterable[Fault] | None
+"""A plan, given as one, as its line, as its faults, or as none."""

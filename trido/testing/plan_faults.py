@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from trido.checks import one_of, text
 from trido.errors import SpecError
-from trido.testing.plan_points import AnyOf, Point, Time, Who
+from trido.testing.plan_points import AnyOf, Point, Received, Time, Turn, Who
 from trido.testing.plan_words import check_nth, check_type, duration, ordinal, quoted
 
 Act: TypeAlias = Literal["crash", "cancel", "hang", "swallow", "slow", "block"]
@@ -35,6 +35,8 @@ FAILURES: Final = {
     "slow": ("open", "write", "read"),
 }
 """Each failure, and what can fail by it."""
+AWAITING: Final = frozenset({"hang", "swallow", "slow"})
+"""What only code that awaits can do."""
 LASTING: Final = frozenset({"slow", "block", "delay"})
 """What needs to know for how long."""
 
@@ -60,6 +62,9 @@ class CodeFault:
         _who("CodeFault", "who", self.who)
         if not isinstance(self.at, Point):
             raise SpecError("at", self.at, "a point, such as Turn(3)", of="CodeFault")
+        if self.act in AWAITING and not _awaits(self.at):
+            allowed = f"a start, a stop, an await, a directive or the begin of a turn to {self.act}"
+            raise SpecError("at", str(self.at), allowed, of="CodeFault")
         _lasts("CodeFault", self.act, self.seconds)
 
     def __str__(self) -> str:
@@ -158,6 +163,13 @@ class LoopFault:
 
 Fault: TypeAlias = CodeFault | SignalFault | StorageFault | ClockFault | LoopFault
 """One thing that goes wrong, once."""
+
+
+def _awaits(at: Point) -> bool:
+    """Whether code may await there."""
+    if isinstance(at, Turn):
+        return at.phase == "begin"
+    return not isinstance(at, Received | Time)
 
 
 def _said(who: Who) -> str:

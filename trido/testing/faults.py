@@ -1,0 +1,284 @@
+"""A plan in force: a probe that counts the moments of everybody, and acts when one is named.
+
+Of what it raises nothing shows but an `InjectedCrash`. Where raising would do what no bug of the
+user's can (between a commit and what follows from it, in whoever sends a signal), the agent crashes
+as if by something else of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final, TypeVar, final
+
+import trio
+
+from trido.agents import Directive
+from trido.runtime import clock
+from trido.runtime.envelope import Envelope, Own
+from trido.runtime.environment import Environment
+from trido.runtime.place import AgentPlace
+from trido.runtime.probe import Hold, Probe
+from trido.supervision.place import End, Report
+from trido.testing.faults_code import AgentCode, ChildCode, driven
+from trido.testing.faults_signals import Mail
+from trido.testing.faults_storage import FaultyJournal, StorageFaults
+from trido.testing.faults_targets import Place, Target, block, names_of
+from trido.testing.faults_turns import TurnLog, awaits
+from trido.testing.plan import FaultPlan
+from trido.testing.plan_errors import InjectedCrash
+from trido.testing.plan_faults import (
+    AWAITING,
+    ClockFault,
+    CodeFault,
+    Fault,
+    LoopFault,
+    StorageFault,
+)
+from trido.testing.plan_points import Point, Received, Start, Stop, Time, Turn, Who
+from trido.testing.plan_survey import Moment, Survey
+
+T = TypeVar("T")
+
+
+@final
+class Faults(Probe):
+    """A plan in force. What has a ``survey`` notes there what could fail."""
+
+    def __init__(self, plan: FaultPlan, survey: Survey | None = None) -> None:
+        self.plan: Final = plan
+        self.survey: Final = survey
+        self.happened: list[Fault] = []
+        self.storage: Final = StorageFaults(self)
+        self._mail: Final = Mail(self)
+        self._turns: Final = TurnLog()
+        self._counts: Counter[tuple[Who, type, str | None]] = Counter()
+        self._waiting: dict[Moment, list[CodeFault]] = {}
+        self._live: dict[Who, Target] = {}
+        self._ready: dict[Place, list[CodeFault]] = {}
+        """What is to happen to what of it awaits next."""
+        self._held: set[Place] = set()
+        """Whose stop was held up."""
+        self._shift = timedelta()
+        for fault in plan:
+            if isinstance(fault, CodeFault):
+                self._waiting.setdefault((fault.who, fault.at), []).append(fault)
+
+    def begin(self, nursery: trio.Nursery) -> None:
+        """It is in force from now on."""
+        self._mail.begin(nursery)
+        now = trio.current_time()
+        for fault in self.plan:
+            at = fault.at if isinstance(fault, ClockFault | LoopFault | CodeFault) else None
+            if isinstance(at, Time):
+                nursery.start_soon(self._strike, fault, now + at.seconds, name=str(fault))
+
+    async def _strike(self, fault: Fault, due: float) -> None:
+        await trio.sleep_until(due)
+        if isinstance(fault, ClockFault):
+            self._shift += timedelta(seconds=fault.jump)
+        elif isinstance(fault, LoopFault):
+            block(fault.seconds)
+        elif isinstance(fault, CodeFault):
+            if fault.who not in self._live:
+                return
+            self.hit(self._live[fault.who], [fault])
+        self.happened.append(fault)
+
+    # Counting ---------------------------------------------------------------------------------
+
+    def count(self, who: Who, kind: type, type: str | None = None) -> int:
+        """How many of these there were, with this one."""
+        self._counts[who, kind, type] += 1
+        return self._counts[who, kind, type]
+
+    def meet(self, moments: Sequence[Moment]) -> list[CodeFault]:
+        """A moment has come, under these names: the faults whose it is."""
+        if self.survey is not None:
+            self.survey.note(moments, trio.current_time())
+        met: list[CodeFault] = []
+        if self._waiting:
+            for moment in moments:
+                met += self._waiting.pop(moment, ())
+        self.happened += met
+        return met
+
+    def met(self, names: Iterable[Who], kind: Callable[[int], Point]) -> list[CodeFault]:
+        """The next moment of this kind has come."""
+        return self.meet([(who, kind(self.count(who, kind))) for who in names])  # type: ignore[arg-type]
+
+    def _holds_next_stop(self, place: Place) -> bool:
+        names = names_of(place)
+        moments = [(who, Stop(self._counts[who, Stop, None] + 1)) for who in names]
+        faults = (fault for moment in moments for fault in self._waiting.get(moment, ()))
+        return any(fault.act in AWAITING for fault in faults)
+
+    def _there(self, target: Target) -> tuple[Who, ...]:
+        """It is there from now on, under these names."""
+        names = names_of(target)
+        self._live.update(dict.fromkeys(names, target))
+        if self.survey is not None:
+            self.survey.names.update(names)
+        return names
+
+    # Acting -----------------------------------------------------------------------------------
+
+    def raise_in(self, target: Target, faults: Iterable[CodeFault]) -> None:
+        """Let these happen where an exception is what a bug would be."""
+        for fault in faults:
+            if fault.act == "crash":
+                raise InjectedCrash(str(fault))
+            self.hit(target, [fault])
+
+    def hit(self, target: Target, faults: Iterable[CodeFault]) -> None:
+        """Let these happen where nothing must be raised."""
+        for fault in faults:
+            if fault.act == "block":
+                block(fault.seconds)
+            elif fault.act == "crash" and isinstance(target, AgentPlace):
+                target.crash(InjectedCrash(str(fault)))
+            elif fault.act in ("crash", "cancel"):
+                self._stop(target, InjectedCrash(str(fault)))
+
+    def _stop(self, target: Target, error: InjectedCrash) -> None:
+        if not isinstance(target, AgentPlace):
+            target.failing(error)
+        elif target.has_run:
+            target.run.report.failing(error)
+
+    # Runtimes and children --------------------------------------------------------------------
+
+    def opened(self, env: Environment) -> None:
+        """Have it tell the time, and keep its agents, as the plan says."""
+        if any(isinstance(fault, ClockFault) for fault in self.plan):
+            usual = env.clock or clock.now
+            env.clock = lambda: clock.checked(usual()) + self._shift
+        if env.journal is not None and (
+            self.survey is not None or any(isinstance(one, StorageFault) for one in self.plan)
+        ):
+            env.journal = FaultyJournal(env.journal, self.storage)
+
+    def child(
+        self, report: Report, fn: Callable[..., Awaitable[object]]
+    ) -> Callable[..., Awaitable[object]]:
+        """Look on its code."""
+        if self.survey is not None:
+            self.survey.children[report.name] = report.child.id
+        self._there(report)
+        return driven(fn, ChildCode(self, report))
+
+    # Agents -----------------------------------------------------------------------------------
+
+    def started(self, place: Place) -> None:
+        """Its n-th start; what holds it up comes later."""
+        names = self._there(place)
+        if self.survey is not None:
+            self.survey.agents[place.id] = place.agent.name
+        self._hold(place, self.met(names, Start))
+
+    def stopping(self, place: Place) -> None:
+        """Its n-th stop, unless that has been held up."""
+        if place in self._held:
+            self._held.discard(place)
+        else:
+            self._hold(place, self.met(names_of(place), Stop))
+
+    def _hold(self, place: Place, faults: list[CodeFault]) -> None:
+        self._ready[place] = [fault for fault in faults if fault.act in AWAITING]
+        self.raise_in(place, faults)
+
+    def holds(self, place: Place, what: Hold) -> bool:
+        """Whether a fault is to hold it up."""
+        if what == "stop":
+            return self._holds_next_stop(place)
+        return bool(self._ready.get(place))
+
+    async def held(self, place: Place, what: Hold) -> None:
+        """Hold it up."""
+        if what == "stop":
+            self._held.add(place)
+            self._hold(place, self.met(names_of(place), Stop))
+        faults = self._ready.pop(place)
+        await AgentCode(self, place).act(faults, shield=what == "stop")
+
+    def ended(self, place: Place, end: End) -> None:
+        """It is not there to be hit."""
+        self._ready.pop(place, None)
+
+    def offered(self, place: Place, envelope: Envelope) -> bool:
+        """Its n-th signal."""
+        if self._mail.passes:
+            return False
+        names, type = names_of(place), envelope.signal.type
+        moments = self.both(names, Received, type)
+        if self.survey is not None:
+            for who in names:
+                self.survey.types.setdefault(who, set()).add(type)
+        self.hit(place, self.meet(moments))
+        return self._mail.tampers(place, envelope, moments)
+
+    def both(self, names: Iterable[Who], kind: Any, type: str) -> list[Moment]:
+        """The next moment of this kind, among all and among those of its type."""
+        return [
+            moment
+            for who in names
+            for moment in (
+                (who, kind(self.count(who, kind))),
+                (who, kind(self.count(who, kind, type), type=type)),
+            )
+        ]
+
+    # Turns ------------------------------------------------------------------------------------
+
+    def begun(self, place: Place, envelope: Envelope) -> None:
+        """Its n-th turn."""
+        if isinstance(envelope, Own):
+            return
+        moments = self.both(names_of(place), Turn, envelope.signal.type)
+        self._turns.begin(place, envelope, moments)
+        faults = self.meet(moments)
+        self._ready[place] = [fault for fault in faults if fault.act in AWAITING]
+        self.raise_in(place, faults)
+
+    def decided(self, place: Place, envelope: Envelope, directives: tuple[Directive, ...]) -> None:
+        """It has decided: on what is noted, to be counted as it is done."""
+        step = self._turns.decided(place, envelope, directives)
+        for fault in self._ready.pop(place, ()):  # its handler does not await
+            self.happened.remove(fault)
+        if step is not None:
+            self.raise_in(place, self.meet(step.at("before commit")))
+
+    def committed(self, place: Place, envelope: Envelope) -> None:
+        """It is committed. What nobody carries out is done by that."""
+        step = self._turns.committed(place, envelope)
+        if step is not None:
+            for index in step.rest():
+                for moment in ("before", "during", "after"):
+                    self.hit(place, self.meet(step.of(index, moment)))
+            self.hit(place, self.meet(step.at("after commit")))
+
+    def before(self, place: Place, directive: Directive) -> None:
+        """One that is done at once is about to be."""
+        if not awaits(directive):
+            self._carry(place, directive, "before", "during")
+
+    def after(self, place: Place, directive: Directive) -> None:
+        """It is done."""
+        if not awaits(directive):
+            self._carry(place, directive, "after")
+
+    def _carry(self, place: Place, directive: Directive, *moments: str) -> None:
+        found = self._turns.find(place, directive, done="after" in moments)
+        if found is not None:
+            step, index = found
+            for moment in moments:
+                self.hit(place, self.meet(step.of(index, moment)))
+
+    def wrap(
+        self, place: Place, fn: Callable[..., Awaitable[T]], directive: Directive | None
+    ) -> Callable[..., Awaitable[T]]:
+        """Look on its code."""
+        ready = () if directive is not None else self._ready.pop(place, ())
+        found = None if directive is None else self._turns.find(place, directive, done=True)
+        return driven(fn, AgentCode(self, place, ready, found))

@@ -1,0 +1,221 @@
+"""Virtual time, and schedules drawn from a seed: the same seed, the same run.
+
+Trio runs the tasks of one tick in random order, and the clock does not wait for threads. Here a
+number decides the order, time jumps to the next deadline, and what would hop to a thread is done on
+the spot. So a run is replayed by its seed, and its plan of faults if it has one.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Final, Generic, TypeVar, TypeVarTuple, final
+from unittest.mock import patch
+
+import trio
+from attrs import define, frozen
+from trio.testing import MockClock
+
+from trido.errors import SpecError
+from trido.journal.session import ON_THE_SPOT
+from trido.runtime.meters import INLINE
+from trido.testing.faults import Faults
+from trido.testing.inject import injected
+from trido.testing.plan import FaultPlan, Plan
+from trido.testing.plan_check import check
+from trido.testing.plan_errors import NotOver
+from trido.testing.plan_survey import Survey
+from trido.testing.schedule_guard import Guard
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+STEPS: Final = 2_000_000
+"""How many steps the tasks of a scenario may take."""
+LASTS: Final = 1_000_000.0
+"""How many seconds of virtual time it may last."""
+NO_FAULTS: Final = FaultPlan()
+
+
+@final
+@define(eq=False)
+class Budget(trio.abc.Instrument):
+    """Cancels ``scope`` after so many task steps: a restart storm takes no virtual time."""
+
+    scope: trio.CancelScope
+    steps: int
+    taken: int = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Count it."""
+        self.taken += 1
+        if self.taken == self.steps:
+            self.scope.cancel(reason="it has taken all the steps that it may")
+
+
+@final
+@frozen
+class Scenario(Generic[T]):
+    """Something that can be run again and again."""
+
+    main: Callable[[], Awaitable[T]]
+    seed: int
+    steps: int = STEPS
+    lasts: float = LASTS
+
+    def play(
+        self,
+        plan: FaultPlan = NO_FAULTS,
+        *,
+        guarded: bool,
+        survey: Survey | None = None,
+        instruments: Sequence[trio.abc.Instrument] = (),
+    ) -> T:
+        """Run it once, and note in ``survey`` what could fail in it."""
+        scope = trio.CancelScope(deadline=self.lasts)
+        budget = Budget(scope, self.steps)
+        guard = Guard(on=guarded)
+
+        async def scenario() -> T:
+            with scope, guard:
+                if not plan and survey is None:
+                    return await self.main()
+                async with injected(Faults(plan, survey)):
+                    return await self.main()
+            raise NotOver(budget.taken, trio.current_time())
+
+        with seeded(self.seed), guard.told():
+            clock = MockClock(autojump_threshold=0)
+            return trio.run(scenario, clock=clock, instruments=[budget, *instruments])
+
+
+def run(
+    fn: Callable[[*Ts], Awaitable[T]],
+    *args: *Ts,
+    seed: int | None = None,
+    plan: Plan = None,
+    guarded: bool = True,
+    rehearsed: bool = True,
+    steps: int = STEPS,
+    lasts: float = LASTS,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> T:
+    """Run ``fn(*args)`` in virtual time, in the order that ``seed`` decides, and return its result.
+
+    The same seed and plan replay the same run, as long as nothing but they decides what happens.
+    What leaves this says both in a note. Journals and ``Run(where="thread")`` do on the spot what
+    they would do in a thread.
+
+    Args:
+      fn: an async function. With a plan it is run twice, first without faults.
+      *args: what it is called with.
+      seed: what decides the order of tasks, and ``random`` in trido; a new one if it is not given.
+      plan: what goes wrong: a `FaultPlan`, or its line.
+      guarded: whether to look out for what no seed decides. It makes the run several times slower.
+      rehearsed: whether to run it without faults first, to know what the plan may name. Without,
+        a fault of what does not exist just never happens.
+      steps: how many steps its tasks may take.
+      lasts: how many seconds of virtual time it may last.
+      instruments: those of ``trio.run``.
+
+    Raises:
+      UnknownPoint: the plan names what is not there. None of it has happened.
+      NotReproducible: it uses a thread, real time, or chance of its own.
+      NotOver: it took more steps or time than it may.
+      Exception: whatever ``fn`` raises.
+    """
+    faults = FaultPlan.of(plan)
+    number = new_seed() if seed is None else _checked(seed)
+    scenario = Scenario(functools.partial(fn, *args), number, steps, lasts)
+    with noted(number, faults):
+        if faults and rehearsed:
+            survey = Survey()
+            scenario.play(survey=survey, guarded=guarded)
+            check(faults, survey)
+        return scenario.play(faults, guarded=guarded, instruments=instruments)
+
+
+def run_seeds(
+    fn: Callable[[*Ts], Awaitable[T]],
+    *args: *Ts,
+    seeds: int | Iterable[int] = 20,
+    plan: Plan = None,
+    steps: int = STEPS,
+    lasts: float = LASTS,
+) -> list[T]:
+    """Run ``fn(*args)`` under several schedules, as `run` does, and return the results.
+
+    The first one that fails ends it; a note tells the seed.
+
+    Args:
+      fn: an async function.
+      *args: what it is called with.
+      seeds: which ones, or how many, from 0 on.
+      plan: what goes wrong in each of them.
+      steps: how many steps its tasks may take.
+      lasts: how many seconds of virtual time it may last.
+
+    Raises:
+      Exception: whatever `run` raises.
+    """
+    results: list[T] = []
+    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+        first = not results
+        one = run(
+            fn,
+            *args,
+            seed=seed,
+            plan=plan,
+            guarded=first,
+            rehearsed=first,
+            steps=steps,
+            lasts=lasts,
+        )
+        results.append(one)
+    return results
+
+
+@contextmanager
+def seeded(seed: int) -> Generator[None]:
+    """Within this block `trio.run` runs tasks in the order that ``seed`` decides, in no thread."""
+    state = random.getstate()
+    inline, spot = INLINE.set(True), ON_THE_SPOT.set(True)
+    random.seed(seed)
+    try:
+        with (
+            patch("trio._core._run._r", random.Random(seed)),
+            patch("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", new=True),
+        ):
+            yield
+    finally:
+        random.setstate(state)
+        INLINE.reset(inline)
+        ON_THE_SPOT.reset(spot)
+
+
+@contextmanager
+def noted(seed: int, plan: FaultPlan) -> Generator[None]:
+    """What leaves this block says how to replay it."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(replay(seed, plan))
+        raise
+
+
+def replay(seed: int, plan: FaultPlan) -> str:
+    """How to run the same again."""
+    return f"replay it with seed={seed}" + (f", plan={str(plan)!r}" if plan else "")
+
+
+def new_seed() -> int:
+    """One that nobody has chosen."""
+    return random.SystemRandom().randrange(2**32)
+
+
+def _checked(seed: object) -> int:
+    if isinstance(seed, int) and not isinstance(seed, bool):
+        return seed
+    raise SpecError("seed", seed, "an int", of="trido.testing.run")
