@@ -69,6 +69,11 @@ def test_without_a_restart_nobody_is_back_after_a_crash() -> None:
     assert failed("crash", tree(sleeper("feed", restart="temporary"))) == {"children that crashed"}
 
 
+def test_many_children_are_crashed_one_after_the_other() -> None:
+    many = [sleeper(f"feed-{n}") for n in range(10)]
+    assert failed("crash", tree(*many)) == set()
+
+
 def test_without_a_limit_a_storm_has_no_end() -> None:
     endless = tree(sleeper("printer"), sleeper("phone"), max_restarts=math.inf)
     assert failed("crash-storm", endless) == {"crashes", "ends of the storm"}

@@ -15,6 +15,7 @@ from trido.cli.demo import demo as run_demo
 from trido.cli.doctor import doctor as examine
 from trido.cli.drill import drill as run_drill
 from trido.cli.journal import app as journal
+from trido.cli.new import new as start_project
 from trido.cli.run import Level, run_app
 from trido.cli.session import Options
 from trido.cli.source import BUNDLED
@@ -209,3 +210,12 @@ def doctor(
         module may have such reasons, too, in a table by item, `WAIVED`.
     """
     return examine(where, waive=waive or (), as_json=json)
+
+
+@app.command
+def new(target: Annotated[Path, Parameter(name="NAME", help="What it is called.")], /) -> int:
+    """Write a starter project: a supervised agent, its tests, and a README.
+
+    Example: `trido new shop-service`
+    """
+    return start_project(target)

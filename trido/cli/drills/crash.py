@@ -6,7 +6,7 @@ import trio
 
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
-from trido.cli.drills.stage import crash, is_back, spacing, staged
+from trido.cli.drills.stage import crash, is_back, room_for_a_crash, staged
 from trido.cli.kinds import App, Tree
 from trido.supervision import Backoff, ChildSpec, SupervisorSpec, events
 
@@ -32,6 +32,7 @@ async def run(app: App) -> Figures:
             if child.record.policy.restart == "temporary" or child.run is None:
                 continue  # it is not meant to come back
             parent, run = child.supervisor, child.incarnation
+            await room_for_a_crash(parent)
             before = {one.id: one.incarnation for one in parent.children()}
             began = trio.current_time()
             crash(child)
@@ -41,7 +42,6 @@ async def run(app: App) -> Figures:
             if parent.spec.strategy == "one_for_one":
                 after = {one.id: one.incarnation for one in parent.children()}
                 others += sum(after[id] != n for id, n in before.items() if id != child.id)
-            await trio.sleep(spacing(stage))
     return {
         "children that crashed": crashed,
         "of them not back": crashed - back,

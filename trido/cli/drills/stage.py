@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -136,8 +135,8 @@ async def _opened(app: App) -> AsyncGenerator[Stage]:
         raise UserError(f"it cannot be seen what runs in an async function: {allowed}")
 
 
-def spacing(stage: Stage) -> float:
-    """How long to wait between two crashes, so that they alone are over no limit."""
-    specs = [one.spec for one in stage.supervisors()]
-    spans = [one.max_seconds / max(1, one.max_restarts) for one in specs]
-    return max([0.0, *(span for span in spans if span < math.inf)])
+async def room_for_a_crash(supervisor: SupervisorBase) -> None:
+    """Wait until one more restart is not over the limit because of those before."""
+    limit = supervisor.spec.max_restarts
+    if 0 < limit <= supervisor.statistics().restarts_in_window:
+        await trio.sleep(supervisor.spec.max_seconds)
