@@ -16,6 +16,8 @@ from trido.cli.doctor import doctor as examine
 from trido.cli.drill import drill as run_drill
 from trido.cli.journal import app as journal
 from trido.cli.new import new as start_project
+from trido.cli.replay import Wanted
+from trido.cli.replay import replay as run_replay
 from trido.cli.run import Level, run_app
 from trido.cli.session import Options
 from trido.cli.source import BUNDLED
@@ -162,6 +164,53 @@ def explain(
         The child: its id, or its path below the root, such as `feeds/eu`.
     """
     return explain_crash(where, crash, as_json=json)
+
+
+@app.command
+def replay(
+    file: Annotated[Path, Parameter(help="The journal.")],
+    where: Annotated[str, Parameter(name="DEFINITION", help="The agent, as `module:name`.")],
+    /,
+    *,
+    agent: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    partition: Annotated[str, Parameter(show_default=False)] = "",
+    since: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    until: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    differences: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+    json: _Json = False,
+) -> int:
+    """Decide the turns of a journal again, by the code that is there now, and say what differs.
+
+    The journal is only read, and may be in use meanwhile. It exits with 0 if all came out as
+    recorded, with 1 if something did not, with 2 if that cannot be found out.
+
+    Examples: `trido replay app.db shop:counter`, `trido replay app.db shop:counter --agent c-17`
+
+    Parameters
+    ----------
+    agent
+        The id of an agent; may be given more than once. Without it, all of that definition.
+    partition
+        Where the agents are.
+    since
+        Turns up to this revision are left out.
+    until
+        So are those after this one.
+    differences
+        How many are looked for in each agent.
+    """
+    return run_replay(
+        Wanted(
+            file=file,
+            where=where,
+            agents=agent,
+            partition=partition,
+            since=since,
+            until=math.inf if until is None else until,
+            most=differences,
+            json=json,
+        )
+    )
 
 
 @app.command

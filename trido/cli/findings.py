@@ -94,15 +94,16 @@ def refused(error: JournalError) -> Finding:
         reason = "somebody has it open"
         remedy = "stop the program that has it; to check, inspect and back up it may go on"
     kind = type(error).__name__
-    return _trouble(error.file, kind, reason, remedy, 1 if isinstance(error, Corrupt) else 2)
+    return trouble(error.file, kind, reason, remedy, 1 if isinstance(error, Corrupt) else 2)
 
 
 def stopped(file: str, ending: Ending, state: str) -> Finding:
     """It was stopped; ``state`` says how things are."""
-    return _trouble(file, "Stopped", f"stopped by {ending}", state, _STOPPED[ending])
+    return trouble(file, "Stopped", f"stopped by {ending}", state, _STOPPED[ending])
 
 
-def _trouble(file: str, error: str, reason: str, remedy: str, exit_code: int) -> Finding:
+def trouble(file: str, error: str, reason: str, remedy: str, exit_code: int) -> Finding:
+    """It could not be done, and why."""
     # One line, though SQLite quotes a whole table in some of its own.
     parts = {"file": file, "reason": " ".join(reason.split()), "remedy": remedy}
     return Finding(

@@ -37,6 +37,8 @@ class Job:
     if_stopped: str
     """How things are if it is stopped."""
     json: bool
+    prefix: str = "trido journal"
+    """How the command is called, but for its name."""
     found: Finding | None = field(default=None, init=False)
 
     def carry_out(self) -> int:
@@ -72,7 +74,7 @@ class Job:
         if self.json:
             print(json.dumps(found.json), flush=True)
         if found.is_trouble:
-            print(printable(f"trido journal {self.name}: {found.text}"), file=sys.stderr)
+            print(printable(f"{self.prefix} {self.name}: {found.text}"), file=sys.stderr)
         elif not self.json:
             print(printable(found.text), flush=True)
 
