@@ -29,6 +29,17 @@ def check(plan: FaultPlan, survey: Survey) -> None:
         _check(fault, survey, alone=alone)
 
 
+def check_names(plan: FaultPlan, survey: Survey) -> None:
+    """Everybody whom ``plan`` names was there.
+
+    Raises:
+      UnknownPoint: somebody was not.
+    """
+    for fault in plan:
+        if isinstance(fault, CodeFault | SignalFault):
+            _check_who(fault, fault.who if isinstance(fault, CodeFault) else fault.to, survey)
+
+
 def _check(fault: Fault, survey: Survey, *, alone: bool) -> None:
     if isinstance(fault, CodeFault):
         _check_who(fault, fault.who, survey)

@@ -45,7 +45,7 @@ class Budget(trio.abc.Instrument):
     """Cancels ``scope`` after so many task steps: a restart storm takes no virtual time."""
 
     scope: trio.CancelScope
-    steps: int
+    steps: int | None
     taken: int = 0
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
@@ -62,7 +62,7 @@ class Scenario(Generic[T]):
 
     main: Callable[[], Awaitable[T]]
     seed: int
-    steps: int = STEPS
+    steps: int | None = STEPS
     lasts: float = LASTS
 
     def play(
@@ -72,10 +72,12 @@ class Scenario(Generic[T]):
         guarded: bool,
         survey: Survey | None = None,
         instruments: Sequence[trio.abc.Instrument] = (),
+        clock: trio.abc.Clock | None = None,
     ) -> T:
         """Run it once, and note in ``survey`` what could fail in it."""
         scope = trio.CancelScope(deadline=self.lasts)
         budget = Budget(scope, self.steps)
+        looking_on = [*instruments] if self.steps is None else [budget, *instruments]
         guard = Guard(on=guarded)
 
         async def scenario() -> T:
@@ -87,8 +89,8 @@ class Scenario(Generic[T]):
             raise NotOver(budget.taken, trio.current_time())
 
         with seeded(self.seed), guard.told():
-            clock = MockClock(autojump_threshold=0)
-            return trio.run(scenario, clock=clock, instruments=[budget, *instruments])
+            clock = clock or MockClock(autojump_threshold=0)
+            return trio.run(scenario, clock=clock, instruments=looking_on)
 
 
 def run(

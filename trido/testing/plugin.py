@@ -1,0 +1,114 @@
+"""Async tests in virtual time, replayed by a seed: what the pytest plugin does.
+
+pytest finds ``pytest_trido``, which imports this when a test asks for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from typing import Any, Final, TypeVar, final
+
+import pytest
+import trio
+
+from trido.testing.plan import FaultPlan
+from trido.testing.plan_check import check_names
+from trido.testing.plan_survey import Survey
+from trido.testing.schedule import Scenario, new_seed
+
+T = TypeVar("T")
+
+_SEED: Final = pytest.StashKey[int]()
+_TOLD: Final = pytest.StashKey[str]()
+
+
+def prepare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Have these run in virtual time, in the order that a seed decides."""
+    if not config.pluginmanager.has_plugin("trido reports"):
+        config.pluginmanager.register(Reports(), "trido reports")
+    config.stash.setdefault(_SEED, new_seed())
+    for item in items:
+        if hasattr(getattr(item, "obj", None), "hypothesis"):
+            # Its examples would share one clock.
+            message = f"{item.nodeid}: with @given, write a plain test that calls trido.testing.run"
+            raise pytest.UsageError(message)
+        if config.pluginmanager.has_plugin("trio"):
+            item.add_marker(pytest.mark.trio(run=Runner(item)), append=False)
+
+
+@final
+class Runner:
+    """Runs one test, as `trio.run` would."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item: Final = item
+        marker = item.get_closest_marker("trido")
+        self._options: Final[dict[str, Any]] = {} if marker is None else dict(marker.kwargs)
+
+    def __call__(
+        self,
+        main: Callable[[], Awaitable[T]],
+        *,
+        clock: trio.abc.Clock | None = None,
+        instruments: Sequence[trio.abc.Instrument] = (),
+    ) -> T:
+        """Run it, and keep how to replay it."""
+        options = self._options
+        plan, seed = self._plan, self._seed
+        words = f"--trido-seed={seed}"
+        self._item.stash[_TOLD] = f"{words} --trido-plan={str(plan)!r}" if plan else words
+        lasts, steps = options.get("lasts", math.inf), options.get("steps")
+        survey = Survey() if plan else None
+        result = Scenario(main, seed, steps, lasts).play(
+            plan,
+            survey=survey,
+            guarded=options.get("guarded", False),
+            instruments=instruments,
+            clock=clock,
+        )
+        if survey is not None:
+            check_names(plan, survey)
+        return result
+
+    @property
+    def _seed(self) -> int:
+        given = self._item.config.getoption("--trido-seed")
+        if given is None:
+            given = self._options.get("seed")
+        return self._item.config.stash[_SEED] if given is None else int(given)
+
+    @property
+    def _plan(self) -> FaultPlan:
+        given = self._item.config.getoption("--trido-plan")
+        return FaultPlan.of(self._options.get("plan") if given is None else given)
+
+
+@final
+class Reports:
+    """Says how to replay what failed; and runs the tests, where pytest-trio is not there to."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Add how to replay it to the report of a test that failed."""
+        report = yield
+        told = item.stash.get(_TOLD, None)
+        if told is not None and report.failed:
+            report.sections.append(("trido", f"replay it with: pytest {told} {item.nodeid!r}"))
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run an async test that is marked, if nobody else does."""
+        if pyfuncitem.get_closest_marker("trido") is None:
+            return None
+        if not inspect.iscoroutinefunction(pyfuncitem.obj):
+            return None  # pytest-trio has made a plain function of it
+        names = pyfuncitem._fixtureinfo.argnames
+        given = {name: pyfuncitem.funcargs[name] for name in names}
+        Runner(pyfuncitem)(functools.partial(pyfuncitem.obj, **given))
+        return True
