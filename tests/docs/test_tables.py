@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from docs._ext import drawings
+from docs._ext import directive_life, drawings
+from trido.journal.rules import MOVES
 from trido.supervision.tables import ENDS, LIFECYCLE, REFUSALS
 
 Transition = tuple[str, str, str]
@@ -85,3 +86,13 @@ def test_the_table_of_refusals() -> None:
         for refused, answer in zip(refusals.values(), answers, strict=True):
             error: Any = refused.get(state)
             assert answer == (error.__name__ if error else "served")
+
+
+def test_the_picture_of_directives_shows_every_move_and_no_other() -> None:
+    svg = directive_life.svg(MOVES)
+    found = set(re.findall(r'data-from="(.*?)" data-to="(.*?)"', svg))
+    expected = {(one, to) for one, targets in MOVES.items() for to in targets if to != one}
+    assert found == expected
+    assert set(re.findall(r'data-state="(.*?)"', svg)) == {one for move in found for one in move}
+    fewer: dict[Any, Any] = {**MOVES, "started": MOVES["started"] - {"unknown"}}
+    assert "unknown" not in directive_life.svg(fewer)
