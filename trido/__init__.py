@@ -27,6 +27,7 @@ from trido.agents import Directive as Directive
 from trido.agents import Down as Down
 from trido.agents import EffectfulRoute as EffectfulRoute
 from trido.agents import Emit as Emit
+from trido.agents import Hibernate as Hibernate
 from trido.agents import InvalidData as InvalidData
 from trido.agents import InvalidDecision as InvalidDecision
 from trido.agents import InvalidResult as InvalidResult
@@ -216,6 +217,7 @@ __all__ = [
     "Executor",
     "Fenced",
     "Health",
+    "Hibernate",
     "History",
     "Ignore",
     "IntakeClosed",

@@ -23,6 +23,7 @@ from trido.agents.definition import Definition as Definition
 from trido.agents.directive import DeferReply as DeferReply
 from trido.agents.directive import Directive as Directive
 from trido.agents.directive import Emit as Emit
+from trido.agents.directive import Hibernate as Hibernate
 from trido.agents.directive import Reply as Reply
 from trido.agents.directive import Stop as Stop
 from trido.agents.directive import Via as Via

@@ -53,6 +53,9 @@ class Agent(Definition[S]):
       redeliver: how often a cast that the agent died on is tried again.
       turn_limit: how many seconds an effectful turn may take.
       runs: how many `Run` directives may be in flight at once.
+      idle_timeout: after how many seconds with nothing to do the agent hibernates, until the next
+        signal to it: its run ends, its state and its timers are kept. Whatever is under way keeps
+        it awake; see `Hibernate` for the same by a decision.
       on_error: what a failed directive does: it is logged (``"log"``), ends the agent
         (``"stop"``), is published as ``agent.directive.failed`` (``"emit"``), ends the agent once
         there are too many (`max_errors`), or what a function of the `DirectiveFailed` says.

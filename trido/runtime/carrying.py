@@ -26,6 +26,7 @@ from trido.runtime.executors import Delivery, Executor
 from trido.runtime.family import FamilyDirective, FamilyErrand
 from trido.runtime.ids import new_id
 from trido.runtime.monitors import down, exits
+from trido.runtime.partition import partition_of
 from trido.runtime.ref import AgentRef
 from trido.runtime.standing import Standing, give_up
 
@@ -131,12 +132,21 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
     elif to is None:
         publish(place, signal)
     else:
-        id = to.id if isinstance(to, Address) else to
-        receiver = place.parent if id == PARENT else place.env.places.get(id)
+        receiver = receiver_of(place, to)
         if receiver is None:
+            id = to.id if isinstance(to, Address) else to
             place.bury(signal, nobody(id, place.id), to=to)
         else:
             _send(place, receiver, signal)
+
+
+def receiver_of(place: Place, to: Address | str) -> Place | None:
+    """Whom an agent means: whose address it is, or who has this id in its own partition."""
+    if isinstance(to, AgentRef):
+        return to.place
+    if isinstance(to, Address):
+        return place.env.places.get(to.id)
+    return place.parent if to == PARENT else place.env.named_by(place, to)
 
 
 def _send(sender: Place, receiver: Place, signal: Signal) -> None:
@@ -192,7 +202,7 @@ class Publishing:
 
 def publish(place: Place, signal: Signal, standing: Standing | None = None) -> None:
     """Bring a signal to all who have subscribed to such signals."""
-    bus = place.env.bus
+    bus = place.env.bus_of(partition_of(place.id))
     if bus is not None:  # without a runtime nobody has subscribed
         place.outbox.put(_BUS, Publishing(place, bus, signal, standing))
 

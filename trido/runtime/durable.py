@@ -42,6 +42,7 @@ from trido.runtime import turns
 from trido.runtime.ahead import AHEAD, Ahead, deferred, key_of, split, verdict
 from trido.runtime.envelope import Call, Envelope, Own
 from trido.runtime.errors import AgentStopped, AnswerNotKept
+from trido.runtime.naming import key_of as key_of_agent
 from trido.runtime.plan import Plan
 from trido.runtime.recovering import Recovered, strangers, try_again
 from trido.runtime.standing import Ledger
@@ -92,7 +93,7 @@ class Durable(Generic[S]):
         self.place: AgentPlace[S] = place
         self.session: Session = session
         self.is_sync: bool = place.settings.durability == "sync"
-        self.key: AgentKey = AgentKey(place.id)
+        self.key: AgentKey = key_of_agent(place.id)
         self.epoch: int = 0
         self.state: S = place.state
         """The latest state that is durable; the place has the one that was decided last."""
@@ -482,6 +483,8 @@ class Durable(Generic[S]):
             place.carry_out(directive, standing)
         if plan.stops:
             self._stop()
+        elif plan.hibernates:
+            place.wants_sleep()
 
     def _stop(self) -> None:
         if self.place.has_run and self.place.run.phase != "starting":
@@ -499,6 +502,11 @@ class Durable(Generic[S]):
     def errands(self) -> int:
         """How many directives are decided and not durable."""
         return sum(len(one.plan.errands) for one in self._ahead if one.plan is not None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the journal has all that there is to say of it."""
+        return self.is_quiet and not self.ledger and not self._writer.is_behind
 
     @property
     def is_busy(self) -> bool:

@@ -12,9 +12,11 @@ from attrs import Factory, define
 
 from trido.agents import Definition
 from trido.runtime import clock
+from trido.runtime.bus import Bus
 from trido.runtime.clock import Trust
 from trido.runtime.dead_letters import DeadLetters
 from trido.runtime.meters import Meters
+from trido.runtime.partition import named_by
 from trido.supervision.current import CURRENT
 from trido.supervision.probe import PROBE
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from trido.agents.codec.codec import Codec
     from trido.journal import Journal
     from trido.journal.session import Session
-    from trido.runtime.bus import Bus
     from trido.runtime.drain import Drain
     from trido.runtime.executors import Executor
     from trido.runtime.place import AgentPlace
@@ -45,6 +46,9 @@ class Environment:
     lingering: set[AgentPlace[Any]] = Factory(set)
     """Who has ended, and has committed what is not done yet."""
     bus: Bus | None = None
+    """Of those in no partition. One that is alone has none: nobody has subscribed."""
+    buses: dict[str, Bus] = Factory(dict)
+    """Those of the partitions in which somebody subscribes."""
     executors: Mapping[type, Executor] = Factory(dict)
     """Who carries out directives of one's own."""
     dispatch: Mapping[str, Executor] = Factory(dict)
@@ -70,6 +74,14 @@ class Environment:
     """What is to be sent to agents that are not there yet, by their ids."""
     letters: DeadLetters | None = None
     """The dead letters of all its agents. One that is alone keeps its own."""
+
+    def bus_of(self, partition: str) -> Bus | None:
+        """The bus of a partition."""
+        return self.buses.setdefault(partition, Bus()) if partition else self.bus
+
+    def named_by(self, place: AgentPlace[Any], name: str) -> AgentPlace[Any] | None:
+        """Whom an agent means by a name: who has this id in its own partition."""
+        return self.places.get(named_by(place.id, name))
 
     def arrived(self, place: AgentPlace[Any]) -> None:
         """An agent is there: send it what was kept for it."""

@@ -72,6 +72,12 @@ class Errands(Receiving[S]):
         context.run(CURRENT.set, Current(child, CleanupTime(self.spec.policy.grace)))
         context.run(nursery.start_soon, fn, *args, name=f"{self.id} (errand)")
 
+    def spawn_aside(self, fn: Callable[..., Any], *args: Any) -> None:
+        """Run something in the nursery that the place is in, and not as something of its own."""
+        if self._nursery is not None:  # pragma: no branch - only who was started does
+            context = self._nursery.parent_task.context.copy()
+            context.run(self._nursery.start_soon, fn, *args, name=f"{self.id} (aside)")
+
     def end_errand(self, scope: trio.CancelScope, gone: trio.Event) -> None:
         """Cancel an errand, and break its shields until it is ``gone``."""
         self._ending = {*self._ending, gone}

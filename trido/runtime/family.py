@@ -25,8 +25,9 @@ from trido.agents.family import (
 )
 from trido.errors import SpecError
 from trido.runtime.errors import AgentStopped, AlreadyRegistered, NoSuchAgent, NoSuchChild
+from trido.runtime.partition import id_in, partition_of
 from trido.runtime.ref import AgentRef
-from trido.runtime.spec import AgentSpec
+from trido.runtime.spec import AgentSpec, PolicyOptions
 from trido.runtime.standing import Standing, give_up
 from trido.supervision import (
     Backoff,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 FamilyDirective: TypeAlias = SpawnAgent | StopChild | AdoptChild
 BACKOFF: Final = Backoff(min=0.1, max=30.0, factor=2.0, jitter=0.1)
 """How a spawned or started agent is restarted, unless it says otherwise."""
+AS_STARTED: Final[PolicyOptions] = {"on_limit": "park", "backoff": BACKOFF}
+"""What `Agent.spec` is given for one that is started in a runtime, likewise."""
 
 
 @final
@@ -228,7 +231,9 @@ class Family:
         place = self._place
         kin = Kin(place, directive.tag, directive.on_parent_death if directive.detached else None)
         given = {"on_limit": "park", "backoff": BACKOFF, **directive.settings}
-        id = directive.id or f"{place.id}/{directive.tag}"
+        id = f"{place.id}/{directive.tag}"
+        if directive.id is not None:
+            id = id_in(partition_of(place.id), directive.id)
         spec: AgentSpec[Any] = directive.agent.spec(id=id, runtime=place.env.runtime, **given)
         return evolve(spec, kin=kin)
 

@@ -6,7 +6,7 @@ when the receiver's turn is committed, or the receiver has refused it or made a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, final
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast, final
 
 from trido.agents import Address, Emit
 from trido.agents.directive import PARENT, Directive, Via
@@ -18,7 +18,7 @@ from trido.runtime import carrying
 from trido.runtime.envelope import Envelope
 from trido.runtime.errors import AgentStopped, NoSuchAgent, nobody
 from trido.runtime.family import FamilyErrand
-from trido.runtime.ref import AgentRef
+from trido.runtime.partition import named_by
 from trido.runtime.standing import Standing, bury, give_up
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _receiver_of(place: Place, emit: Emit) -> str | None:
     to = emit.to
     if to is None or isinstance(to, Via) or to == PARENT:
         return None
-    return to.id if isinstance(to, Address) else to
+    return to.id if isinstance(to, Address) else named_by(place.id, to)
 
 
 def _emit(place: Place, emit: Emit, standing: Standing) -> None:
@@ -74,20 +74,13 @@ def _emit(place: Place, emit: Emit, standing: Standing) -> None:
 
 
 def _send(place: Place, emit: Emit, standing: Standing) -> None:
-    receiver = _place_of(place, emit.to)
+    receiver = carrying.receiver_of(place, cast("Address | str", emit.to))
     if receiver is None:
         to = str(_receiver_of(place, emit) or PARENT)
         bury(place, emit, standing, nobody(to, place.id))
         standing.settle("dead", "there is no such agent")
     else:
         place.outbox.put(receiver, Posted(emit, place, receiver, standing))
-
-
-def _place_of(place: Place, to: Any) -> Place | None:
-    if isinstance(to, AgentRef):
-        return to.place
-    id = to.id if isinstance(to, Address) else to
-    return place.parent if id == PARENT else place.env.places.get(id)
 
 
 @final

@@ -224,10 +224,13 @@ class Monitors:
         self._watchers: dict[Watcher, None] = {}
         self._links: dict[AgentPlace[Any], None] = {}
 
+    def __len__(self) -> int:
+        return len(self._watchers) + len(self._links)
+
     def add(self, watcher: Watcher) -> None:
-        """Tell ``watcher`` once the run ends; at once if there is none."""
+        """Tell ``watcher`` once the run ends; at once if there is none. One that sleeps wakes."""
         place = self._place
-        if place.has_run:
+        if place.has_run or place.is_woken():
             self._watchers[watcher] = None
         else:
             watcher.tell(down(place.id, place.incarnation, None))
@@ -241,7 +244,7 @@ class Monitors:
         place = self._place
         if other is place:
             return
-        if not other.has_run:
+        if not other.has_run and not other.is_woken():
             exits(place, down(other.id, other.incarnation, None))
             return
         self._links[other] = None

@@ -6,6 +6,7 @@ used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -13,12 +14,15 @@ import trio
 
 from trido.agents.errors import AgentError
 from trido.runtime.agent import Agent
+from trido.runtime.asleep import Asleep
 from trido.runtime.dead_letters import KEPT, DeadLetters
 from trido.runtime.dispatcher import Dispatcher
 from trido.runtime.environment import Environment, alone
 from trido.runtime.errors import NoSuchAgent
 from trido.runtime.failures import Failures
 from trido.runtime.family import Family, FamilyErrand, Kin
+from trido.runtime.flight import Flight
+from trido.runtime.idle import Idle
 from trido.runtime.mailbox import Mailbox
 from trido.runtime.monitors import Monitors, Watching
 from trido.runtime.outbox import Outbox
@@ -71,15 +75,20 @@ class Parts(Generic[S]):
         "_waiting",
         "_watching",
         "agent",
+        "asleep",
         "comes_back",
         "dead_lettered",
         "durable",
         "env",
+        "flight",
+        "hibernates",
         "id",
+        "idle",
         "in_turn",
         "is_plain",
         "kin",
         "mailbox",
+        "on_the_spot",
         "ref",
         "revision",
         "settings",
@@ -110,14 +119,9 @@ class Parts(Generic[S]):
         self.ref: AgentRef[S] = AgentRef(self._whole)
         self.is_plain: bool = self.settings.durability == "none" and self.env.probe is None
         """Its turns are in no journal, and nobody looks on."""
-        session = None if self.settings.durability == "none" else self.env.session
-        self.durable: Durable[S] | None = None
-        """What of it is in a journal, if that is to survive the process."""
-        if session is not None:
-            # Whoever keeps nothing does not pay for what keeps it.
-            from trido.runtime.durable import Durable  # noqa: PLC0415
-
-            self.durable = Durable(self._whole, session)
+        self.durable: Durable[S] | None = self._new_durable()
+        """What of it is in a journal, if that is to survive the process, and it does not sleep."""
+        self._may_sleep_some_time()
         self._run: AgentRun[S] | None = None
         self._child: Child[Any] | None = None
         self._nursery: trio.Nursery | None = None
@@ -142,9 +146,32 @@ class Parts(Generic[S]):
         self._failures: Failures | None = None
         self._letters: DeadLetters | None = None
 
+    def _may_sleep_some_time(self) -> None:
+        self.idle: Idle | None = None
+        """How long it has had nothing to do, if it is to sleep some time."""
+        if self.settings.idle_timeout < math.inf and self.may_sleep:
+            self.idle = Idle(self._whole, self.settings.idle_timeout)
+        self.on_the_spot: bool = self.is_plain and self.idle is None
+        """Whether a turn may be served in the task of its caller."""
+        self.hibernates: bool = False
+        """Its run ends, and it sleeps then."""
+        self.asleep: Asleep | None = None
+        """Its sleep, until it is ready again."""
+        self.flight: Flight | None = None
+        """Its next start, if somebody waits for it to be ready."""
+
     @property
     def _whole(self) -> AgentPlace[S]:
         return cast("AgentPlace[S]", self)
+
+    def _new_durable(self) -> Durable[S] | None:
+        session = None if self.settings.durability == "none" else self.env.session
+        if session is None:
+            return None
+        # Whoever keeps nothing does not pay for what keeps it.
+        from trido.runtime.durable import Durable  # noqa: PLC0415
+
+        return Durable(self._whole, session)
 
     # Made when first used ---------------------------------------------------------------------
 
@@ -236,6 +263,11 @@ class Parts(Generic[S]):
         return self._run is not None
 
     @property
+    def may_sleep(self) -> bool:
+        """Whether it can be without a run. A child that lives with its parent cannot."""
+        return self.kin is None or self.kin.on_parent_death is not None
+
+    @property
     def serving_run(self) -> AgentRun[S] | None:
         """The run there is, unless it is ending."""
         run = self._run
@@ -283,7 +315,7 @@ class Parts(Generic[S]):
         return AgentStatus(
             id=self.id,
             agent=self.agent.name,
-            state="recovering" if recovers else self.life,
+            state="recovering" if recovers else self.life if self.asleep is None else "hibernated",
             incarnation=self.incarnation,
             revision=self.revision if durable is None else durable.revision,
             queued=len(self.mailbox),
@@ -300,7 +332,7 @@ class Parts(Generic[S]):
     @property
     def is_busy(self) -> bool:
         """Whether it has something left to do, and somebody does it."""
-        if self._ended is not None and self._run is None:
+        if self._ended is not None and self._run is None and self.asleep is None:
             return self._outbox is not None and self._outbox.goes_on_without(FamilyErrand.LANE)
         return bool(
             self.mailbox
@@ -315,3 +347,5 @@ class Parts(Generic[S]):
         """It may have nothing left to do."""
         if self.env.drain is not None:
             self.env.drain.look_at(self._whole)
+        if self.idle is not None:
+            self.idle.note()

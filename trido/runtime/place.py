@@ -16,7 +16,6 @@ from trido.agents.errors import AgentError
 from trido.errors import SpecError
 from trido.runtime.dispatcher import Dispatcher
 from trido.runtime.envelope import Call, Envelope, Own
-from trido.runtime.errands import Errands
 from trido.runtime.errors import (
     AgentCrashed,
     AgentParked,
@@ -26,10 +25,12 @@ from trido.runtime.errors import (
 )
 from trido.runtime.family import FamilyErrand
 from trido.runtime.monitors import down
+from trido.runtime.partition import partition_of
 from trido.runtime.ref import AgentRef
 from trido.runtime.server import AgentRun
+from trido.runtime.sleeping import Sleeping
 from trido.runtime.spec import AgentSpec
-from trido.supervision import Supervisor
+from trido.supervision import Child, Supervisor
 from trido.supervision.place import End, Report, as_place
 from trido.supervision.tables import State
 
@@ -40,11 +41,12 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+_ASKED: Final = frozenset({"stopped", "killed"})
 _WITHOUT_RUN: Final = frozenset[State]({"stopped", "parked", "removed"})
 
 
 @final
-class AgentPlace(Errands[S]):
+class AgentPlace(Sleeping[S]):
     """An agent in a supervisor."""
 
     __slots__ = ()
@@ -53,14 +55,16 @@ class AgentPlace(Errands[S]):
 
     def start(self, report: Report) -> AgentRun[S]:
         """Start a run. It is ready at once, unless something has to be awaited first."""
-        self._child = report.child
+        self._count_on(report.child)
         self._nursery = report.nursery
-        self.comes_back = self._is_told = False
+        self.comes_back = self._is_told = self.hibernates = False
         self._ended_run = None
         self._register()
         if self._dispatcher is None:
             self._dispatcher = Dispatcher.of(report.nursery, report.name.rpartition("/")[0])
             self._dispatcher.enter()
+        if self.asleep is not None and self.durable is None:
+            self.durable = self._new_durable()
         if self.durable is not None:
             self.durable.begin()
         self._ended = None
@@ -69,6 +73,12 @@ class AgentPlace(Errands[S]):
         run = self._run = AgentRun(self, report)
         run.open()
         return run
+
+    def _count_on(self, child: Child[Any]) -> None:
+        """It is this child of its supervisor; a new one, after it was removed to sleep."""
+        if self._child is not None and self._child is not child:
+            self._former_runs += self._child.incarnation
+        self._child = child
 
     def _register(self) -> None:
         if self.kin is not None:
@@ -83,8 +93,9 @@ class AgentPlace(Errands[S]):
         self.env.places[self.id] = self
         self.env.arrived(self)
         self._take(self.env.former.pop(self.id, None))
-        if self.env.bus is not None and self.settings.subscribe:
-            self.env.bus.add(self, self.settings.subscribe)
+        bus = self.env.bus_of(partition_of(self.id)) if self.settings.subscribe else None
+        if bus is not None:
+            bus.add(self, self.settings.subscribe)
 
     def _go_on_from(self, last: AgentPlace[Any] | None) -> None:
         """Count on from the place that this child had in the last run of its parent."""
@@ -100,7 +111,7 @@ class AgentPlace(Errands[S]):
             self.ref: AgentRef[S] = ref
 
     def _recover(self) -> None:
-        if self.settings.recover == "fresh":
+        if self.settings.recover == "fresh" and self.asleep is None:
             self.state = self.agent.state.initial
             if self._family is not None:
                 self._family.forget()
@@ -110,6 +121,8 @@ class AgentPlace(Errands[S]):
     def changed(self, state: State, *, comes_back: bool) -> None:
         """Once there will be no next run, nobody waits for one."""
         self.comes_back: bool = comes_back
+        if state in _WITHOUT_RUN and not comes_back and self._sleeps():
+            return
         if state in _WITHOUT_RUN:
             if comes_back:
                 self._drop_mailbox(AgentCrashed, None)
@@ -118,6 +131,21 @@ class AgentPlace(Errands[S]):
         if state in _WITHOUT_RUN or (state == "restarting" and comes_back):
             self._tell_of_its_end(comes_back=comes_back)
         self.went_idle()
+
+    def _sleeps(self) -> bool:
+        """Have it sleep, or sleep on, if its run ended only for that, or could not begin."""
+        end, child = self._ended_run, self._child
+        if end is None or child is None or child.supervisor.winds_up.is_set():
+            return False
+        if self.hibernates:
+            self._tell_of_its_end(comes_back=True)
+            self._fall_asleep()
+            return True
+        if self.asleep is None or end.kind in _ASKED:
+            return False
+        self._tell_of_its_end(comes_back=True)
+        self._goes_on_sleeping()
+        return True
 
     # The run ----------------------------------------------------------------------------------
 
@@ -156,6 +184,9 @@ class AgentPlace(Errands[S]):
 
     def run_is_ready(self, run: AgentRun[S]) -> None:
         """It serves from now on; first of all, what was committed before."""
+        if self.asleep is not None:
+            self._is_up(self.asleep)
+        self.land()
         if self._failures is not None:
             self._failures.resume()
         if self._runs is not None:
@@ -191,6 +222,8 @@ class AgentPlace(Errands[S]):
 
     def takes_its_time(self, end: End) -> None:
         """Its run ends, but not at once; who waits for a turn does not wait for that, too."""
+        if self.hibernates:
+            return
         if self.spec.policy.restart == "temporary" or not self.goes_on_after(end):
             self._close_mailbox(AgentStopped)
 
@@ -199,7 +232,7 @@ class AgentPlace(Errands[S]):
         if self.comes_back or (self._run is not None and self._run.was_asked):
             return self.comes_back
         if end.kind == "normal":
-            return self.spec.policy.restart == "permanent"
+            return self.hibernates or self.spec.policy.restart == "permanent"
         return end.kind in ("crashed", "escalated", "ignored")
 
     @property
@@ -220,7 +253,10 @@ class AgentPlace(Errands[S]):
         """There is no run."""
         self.close_requests()
         self._ended_run = end
+        self.hibernates = self.hibernates and self.goes_on_after(end) and end.kind == "normal"
         self._run = None
+        if self.idle is not None:
+            self.idle.stop()
         self._drop_timers(end)  # `on_stop` may have set some
         if self._watching is not None:
             self._watching.run_ended()
@@ -229,7 +265,9 @@ class AgentPlace(Errands[S]):
 
     def _drop_timers(self, end: End) -> None:
         """Timers end with a run, unless the next one goes on from what it committed."""
-        is_asked = end.kind in ("stopped", "killed") and not self.comes_back
+        if self.hibernates or (self.asleep is not None and end.kind not in _ASKED):
+            return
+        is_asked = end.kind in _ASKED and not self.comes_back
         if self._timers is not None and (is_asked or self.settings.recover == "fresh"):
             self._timers.drop()
 
@@ -282,14 +320,21 @@ class AgentPlace(Errands[S]):
 
     # Ends -------------------------------------------------------------------------------------
 
+    def end(self) -> None:
+        """It has ended, and has no run."""
+        self._end(NoSuchAgent)
+
     def _end(self, ended: type[AgentError]) -> None:
         """There will be no next run, unless somebody asks for one."""
         if self._timers is not None and ended is NoSuchAgent:
             self._timers.drop()
         elif self._timers is not None:
             self._timers.pause()
+        if self.asleep is not None:
+            self._is_up(self.asleep)
         self._close_mailbox(AgentStopped if ended is NoSuchAgent else ended)
         self._ended = ended
+        self.land(ended(self.id))
         if self.durable is not None:
             self.durable.ended()
         self._fail_requests(AgentStopped, None)
@@ -301,8 +346,9 @@ class AgentPlace(Errands[S]):
         if self.env.places.get(self.id) is self:
             del self.env.places[self.id]
             self.env.former[self.id] = self.ref
-        if self.env.bus is not None:
-            self.env.bus.remove(self)
+        bus = self.env.bus_of(partition_of(self.id)) if self.settings.subscribe else None
+        if bus is not None:
+            bus.remove(self)
         self._leave_behind()
         if self._waiting is not None:
             self._waiting.fail(self.id)
@@ -316,6 +362,8 @@ class AgentPlace(Errands[S]):
 
     async def stop(self) -> None:
         """Have its supervisor stop it, in order."""
+        if await self._stop_asleep():
+            return
         child = self._child
         if child is not None and not self.has_ended:
             await child.supervisor.stop_child(child)
@@ -324,6 +372,9 @@ class AgentPlace(Errands[S]):
         """Have its supervisor run it again."""
         if self._child is None:
             raise NoSuchAgent(self.id)
+        if self.is_woken():
+            await self.rouse().wait()
+            return
         await self._child.supervisor.restart_child(self._child)
 
     def stop_soon(self) -> None:

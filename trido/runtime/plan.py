@@ -9,7 +9,7 @@ from typing import Any, Final, final
 from attrs import Factory, define
 
 from trido.agents import Directive, Emit, Reply, Stop
-from trido.agents.directive import DeferReply, Via
+from trido.agents.directive import DeferReply, Hibernate, Via
 from trido.agents.errors import InvalidDecision
 from trido.agents.family import AdoptChild, Demonitor, Link, Monitor, SpawnAgent, StopChild
 from trido.agents.running import Run
@@ -19,7 +19,7 @@ TIMING: Final[frozenset[type]] = frozenset({Schedule, Cron, Cancel})
 ERRANDS: Final[frozenset[type]] = frozenset(
     {Emit, Run, SpawnAgent, StopChild, AdoptChild, Monitor, Demonitor, Link}
 )
-BUILT_IN: Final[frozenset[type]] = TIMING | ERRANDS | {Reply, DeferReply, Stop}
+BUILT_IN: Final[frozenset[type]] = TIMING | ERRANDS | {Reply, DeferReply, Stop, Hibernate}
 
 
 @final
@@ -41,6 +41,8 @@ class Plan:
     """What is begun in this order."""
     stops: bool = False
     """At last, the agent ends."""
+    hibernates: bool = False
+    """Or it sleeps, once it has nothing to do."""
 
 
 def plan_of(
@@ -66,6 +68,8 @@ def plan_of(
             plan.defers = True
         elif isinstance(directive, Stop):
             plan.stops = True
+        elif isinstance(directive, Hibernate):
+            plan.hibernates = True
         elif kind in executors:
             plan.errands.append(directive)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trio.lowlevel import Abort, RaiseCancelT
 
@@ -14,6 +14,9 @@ from trido.runtime.envelope import Call, Envelope, Published, Told
 from trido.runtime.errors import AgentStopped, Overloaded
 from trido.runtime.parts import Parts
 from trido.runtime.ref import AgentRef
+
+if TYPE_CHECKING:
+    from trido.runtime.place import AgentPlace
 
 S = TypeVar("S")
 
@@ -31,7 +34,9 @@ class Receiving(Parts[S]):
           Overloaded: there is no room, and it is not to wait.
         """
         if self._ended is not None:
-            raise self._ended(self.id)
+            other = self._woken()
+            if other is not None:
+                return other.offer_envelope(envelope)
         if not self.mailbox.put(envelope):
             overflow = self.settings.overflow
             if overflow == "block" or envelope.is_patient:
@@ -42,6 +47,17 @@ class Receiving(Parts[S]):
         if self._run is not None:
             self._run.wake()
         return True
+
+    def _woken(self) -> AgentPlace[Any] | None:
+        """Have it run again, if it sleeps. It may be known anew, in another place: then that."""
+        other = self.env.places.get(self.id)
+        if self.asleep is not None and other is not None and other is not self._whole:
+            return other
+        if self.asleep is not None:
+            self._whole.rouse()
+        if self._ended is not None and self.asleep is None:
+            raise self._ended(self.id)
+        return None
 
     def deliver(self, envelope: Envelope) -> bool:
         """Take in what nobody waits for; False if it waits for room now."""

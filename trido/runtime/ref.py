@@ -125,6 +125,7 @@ class AgentRef(Address, Generic[S_co]):
         state = self.state()
         if holds(predicate, state):
             return state
+        self.place.is_woken()  # for as long as somebody waits, it is awake
         return cast("S_co", await self.place.waiting.wait(predicate))
 
     async def stop(self) -> None:

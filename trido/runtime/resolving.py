@@ -12,6 +12,7 @@ from trido.journal.operations import RESOLUTIONS, Letters, Resolution, Resolve
 from trido.journal.rows import AgentKey
 from trido.journal.session import Session
 from trido.runtime.environment import Environment
+from trido.runtime.naming import id_of, key_of
 from trido.runtime.place import AgentPlace
 from trido.runtime.recovering import not_kept
 from trido.runtime.standing import retry
@@ -33,7 +34,7 @@ async def resolve(env: Environment, id: str, to: Resolution) -> None:
 
 
 async def _resolve(env: Environment, session: Session, id: str, write: Resolve) -> None:
-    place = env.places.get(write.agent.id)
+    place = env.places.get(id_of(write.agent))
     if write.to != "retry" or place is None or place.durable is None:
         await session.write(write)
     else:
@@ -56,4 +57,4 @@ def _parsed(id: object) -> tuple[AgentKey, tuple[int, int]]:
         allowed = "of a directive: the agent's id, a slash, the revision, a dot and the index"
         raise SpecError("id", id, allowed, of="resolve")
     agent, revision, index = match.groups()
-    return AgentKey(agent), (int(revision), int(index))
+    return key_of(agent), (int(revision), int(index))

@@ -24,9 +24,11 @@ from trido.runtime.drain import drained
 from trido.runtime.environment import Environment
 from trido.runtime.errors import IntakeClosed, NoSuchAgent
 from trido.runtime.executors import Executor, executor
-from trido.runtime.family import BACKOFF
+from trido.runtime.family import AS_STARTED
 from trido.runtime.history import History, history_of
+from trido.runtime.keyed import Keys, check_key
 from trido.runtime.monitors import MonitorHandle
+from trido.runtime.partition import check_partition, id_in, partition_of
 from trido.runtime.place import AgentPlace
 from trido.runtime.plan import BUILT_IN
 from trido.runtime.ref import AgentRef
@@ -34,7 +36,13 @@ from trido.runtime.spec import AgentSpec
 from trido.runtime.storage import Storage
 from trido.runtime.subscription import StreamOverflow, Subscription
 from trido.runtime.watchdog import Watchdog, WatchdogSpec
-from trido.supervision import ChildNotFound, Supervisor, SupervisorSpec, SupervisorStopped
+from trido.supervision import (
+    ChildAlreadyStarted,
+    ChildNotFound,
+    Supervisor,
+    SupervisorSpec,
+    SupervisorStopped,
+)
 from trido.supervision.block import Block
 from trido.supervision.bus import Bus as EventBus
 from trido.supervision.bus import Observer
@@ -50,7 +58,6 @@ D = TypeVar("D")
 
 KEPT: Final = 10_000
 """How many dead letters a runtime keeps."""
-_TRIED: Final[Mapping[str, Any]] = {"on_limit": "park", "backoff": BACKOFF}
 
 
 @final
@@ -70,6 +77,8 @@ class Health(ByFields):
     """How many of them have crashed too often and serve nothing."""
     busy: int
     """How many of them have something to do."""
+    hibernated: int
+    """How many of them sleep, until somebody sends to them."""
 
 
 @final
@@ -81,6 +90,7 @@ class Runtime:
         self._root = supervisor
         self._is_open = False
         self._waker: Waker | None = None
+        self._keys = Keys(self)
 
     def __repr__(self) -> str:
         return f"<trido.Runtime {self._root.id!r}: {len(self.env.places)} agents>"
@@ -113,22 +123,73 @@ class Runtime:
         """
         if not isinstance(agent, Agent):
             raise SpecError("agent", agent, "a trido.Agent", of="start_agent")
-        given = cast("SpecOptions", {**_TRIED, **options})
+        given = cast("SpecOptions", {**AS_STARTED, **options})
         spec = agent.spec(id=id, runtime=self, **given)
         if self.env.refuses:
             await trio.lowlevel.checkpoint()
             raise IntakeClosed(id)
+        place = self.env.places.get(id)
+        if place is not None and place.asleep is not None:
+            await trio.lowlevel.checkpoint()
+            raise ChildAlreadyStarted(id)
         if self._waker is not None and await self._waker.taken(id, agent):
             await trio.lowlevel.checkpoint()
             return cast("AgentRef[S]", self.agent(id))
         return cast("AgentRef[S]", await self.start_spec(spec))
 
+    async def activate(self, agent: Agent[S], key: str, /, *, partition: str = "") -> AgentRef[S]:
+        """The one live agent of this key: started if there is none, woken if it sleeps.
+
+        However many ask at once, it is started once, and all get the same ref. It is started as by
+        `start_agent`, with the settings of its definition. A start that fails fails for all who
+        wait for it, and leaves nothing behind: the next to ask begins anew. If a caller is
+        cancelled, the start goes on for the others.
+
+        Its id is ``"<name of the definition>/<key>"``. In a ``partition`` it is another agent than
+        that of the same key elsewhere, ``"//<partition>/<name>/<key>"``; and what it emits, to
+        ids and to subscribers, stays in its partition.
+
+        With `idle_timeout <Agent>` it hibernates when it has nothing to do, and comes back on the
+        next signal. If a journal has it, it goes on where it left off, in whatever process.
+
+        Checkpoints: always.
+
+        Raises:
+          SpecError: an argument is not what it may be.
+          StartFailed: it failed before it was ready.
+          AgentParked: it crashed too often; ``rt.agent(id).revive()`` runs it again.
+          AlreadyRegistered: an agent of another definition has its id.
+          NoSuchAgent: it was live, and has ended by its own decision already.
+          IntakeClosed: the runtime finishes what it has, and starts no others.
+          SupervisorStopped: the runtime is stopping or has ended.
+          DeadlockError: the caller lives in an agent that is just being started or stopped.
+        """
+        check_key(agent, key, partition)
+        return cast("AgentRef[S]", await self._keys.live(agent, key, partition))
+
+    def begin(self, fn: Callable[..., Any], *args: Any) -> None:
+        """Run a task of the runtime's own, that nobody's cancellation reaches.
+
+        Raises:
+          SupervisorStopped: the runtime is stopping or has ended.
+        """
+        nursery = self._root.nursery
+        if nursery is None or self.is_ending:
+            raise SupervisorStopped(self._root.id)
+        context = nursery.parent_task.context.copy()
+        context.run(nursery.start_soon, fn, *args, name=f"{self._root.id} (start)")
+
     async def wake(self, agent: Agent[Any], id: str) -> None:
         """Start a durable agent that has something to do."""
-        given: dict[str, Any] = dict(_TRIED)
+        given: dict[str, Any] = dict(AS_STARTED)
         if agent.settings.durability == "none":  # whoever started it had it durable
             given["durability"] = "sync"
         await self.start_spec(agent.spec(id=id, runtime=self, **given))
+
+    def look_after(self, id: str) -> None:
+        """An agent that sleeps was forgotten: see to what the journal has of it."""
+        if self._waker is not None:  # pragma: no branch - only durable agents are forgotten
+            self._waker.hint(id)
 
     async def yields(self, id: str) -> None:
         """Stop an agent that was woken, for its parent starts it."""
@@ -141,25 +202,32 @@ class Runtime:
         ref: AgentRef[Any] = cast("AgentPlace[Any]", child.place).ref
         return ref
 
-    def agent(self, id: str) -> AgentRef[Any]:
-        """The agent of this id.
+    def agent(self, id: str, *, partition: str = "") -> AgentRef[Any]:
+        """The agent of this id, be it that it hibernates.
 
         Raises:
           NoSuchAgent: there is none.
         """
+        ref = self.find(id, partition=partition)
+        if ref is None:
+            raise NoSuchAgent(id_in(partition, id))
+        return ref
+
+    def find(self, id: str, *, partition: str = "") -> AgentRef[Any] | None:
+        """The agent of this id, be it that it hibernates, if there is one."""
+        id = id_in(partition, id)
         place = self.env.places.get(id)
         if place is None:
-            raise NoSuchAgent(id)
-        return place.ref
-
-    def find(self, id: str) -> AgentRef[Any] | None:
-        """The agent of this id, if there is one."""
-        place = self.env.places.get(id)
+            former = self.env.former.get(id)
+            place = None if former is None or former.place.asleep is None else former.place
         return None if place is None else place.ref
 
-    def agents(self) -> tuple[AgentRef[Any], ...]:
-        """All there are, in the order in which they were started."""
-        return tuple(place.ref for place in self.env.places.values())
+    def agents(self, *, partition: str | None = None) -> tuple[AgentRef[Any], ...]:
+        """All there are, those that hibernate included; or all of one partition."""
+        places = self.env.places.values()
+        if partition is not None:
+            return tuple(one.ref for one in places if partition_of(one.id) == partition)
+        return tuple(place.ref for place in places)
 
     def monitor(self, ref: AgentRef[Any]) -> MonitorHandle:
         """Be told, once, when the current run of an agent ends: ``await rt.monitor(ref).wait()``.
@@ -179,8 +247,8 @@ class Runtime:
 
     # The bus --------------------------------------------------------------------------------
 
-    async def publish(self, signal: Signal, /) -> None:
-        """Send ``signal`` to everybody who subscribed to such signals.
+    async def publish(self, signal: Signal, /, *, partition: str = "") -> None:
+        """Send ``signal`` to everybody who subscribed to such signals, in the same partition.
 
         What one publishes after the other arrives in that order. Whom it has to wait for, because
         they have no room and want it so, it waits for when all the others have the signal. If it
@@ -197,10 +265,14 @@ class Runtime:
             await trio.lowlevel.checkpoint()
             ended = self._root.has_ended
             raise (SupervisorStopped if ended else IntakeClosed)(self._root.id)
-        await cast("Bus", self.env.bus).publish(signal)
+        await self._bus("publish", partition).publish(signal)
 
     def subscribe(
-        self, *patterns: str, buffer: int = 1024, overflow: StreamOverflow = "drop_oldest"
+        self,
+        *patterns: str,
+        buffer: int = 1024,
+        overflow: StreamOverflow = "drop_oldest",
+        partition: str = "",
     ) -> Subscription:
         """A stream of the signals whose types fit one of these patterns, from ``with`` on.
 
@@ -212,11 +284,17 @@ class Runtime:
           overflow: what happens to one more: the publisher waits (``"block"``), or a signal is
             dropped: this one (``"drop_newest"``) or the one that waited longest
             (``"drop_oldest"``).
+          partition: whose signals they are.
 
         Raises:
           SpecError: an argument is not what it may be.
         """
-        return cast("Bus", self.env.bus).subscribe(*patterns, buffer=buffer, overflow=overflow)
+        bus = self._bus("subscribe", partition)
+        return bus.subscribe(*patterns, buffer=buffer, overflow=overflow)
+
+    def _bus(self, of: str, partition: str) -> Bus:
+        check_partition(of, partition)
+        return cast("Bus", self.env.bus_of(partition))
 
     # How it is ------------------------------------------------------------------------------
 
@@ -274,6 +352,7 @@ class Runtime:
             agents=len(places),
             parked=sum(place.life == "parked" for place in places),
             busy=busy,
+            hibernated=sum(place.asleep is not None for place in places),
         )
 
     def close_intake(self) -> None:
@@ -328,7 +407,8 @@ class Runtime:
     def closed(self) -> None:
         """Its block was left."""
         self._is_open = False
-        cast("Bus", self.env.bus).close()
+        for bus in (cast("Bus", self.env.bus), *self.env.buses.values()):
+            bus.close()
 
 
 async def _stop(place: AgentPlace[Any]) -> None:

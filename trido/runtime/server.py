@@ -164,7 +164,7 @@ class AgentRun(Generic[S]):
             and self.open_turn is None
             and not self.place.in_turn
             and not self.place.mailbox
-            and self.place.is_plain
+            and self.place.on_the_spot
         )
 
     def wake(self) -> None:

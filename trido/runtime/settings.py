@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, final
 
@@ -10,7 +11,7 @@ from attrs import field, frozen
 from trido.agents.family import SpawnAgent
 from trido.agents.patterns import is_pattern
 from trido.agents.timing import Cron, Schedule
-from trido.checks import count, flag, one_of, seconds
+from trido.checks import count, flag, is_number, one_of, seconds
 from trido.errors import SpecError
 from trido.supervision import Spec
 from trido.values import ByFields
@@ -60,6 +61,7 @@ class SettingOptions(TypedDict, total=False):
     redeliver: int
     turn_limit: float
     runs: int
+    idle_timeout: float
     on_error: ErrorPolicy
     trap_exits: bool
     children: Sequence[SpawnAgent | Spec[Any]]
@@ -89,6 +91,7 @@ class Settings(ByFields):
     redeliver: int = 0
     turn_limit: float = 30.0
     runs: int = 64
+    idle_timeout: float = math.inf
     on_error: ErrorPolicy = "log"
     trap_exits: bool = False
     children: tuple[SpawnAgent | Spec[Any], ...] = field(default=(), converter=_tuple)
@@ -105,11 +108,17 @@ class Settings(ByFields):
         count(of, "redeliver", self.redeliver, least=0, infinite=False)
         seconds(of, "turn_limit", self.turn_limit)
         count(of, "runs", self.runs, least=1, infinite=False)
+        self._check_idle_timeout()
         flag(of, "trap_exits", self.trap_exits)
         self._check_on_error()
         self._check_children()
         self._check_schedules()
         self._check_subscribe()
+
+    def _check_idle_timeout(self) -> None:
+        if not is_number(self.idle_timeout) or self.idle_timeout <= 0:
+            allowed = "a number of seconds > 0; math.inf never lets it sleep"
+            raise SpecError("idle_timeout", self.idle_timeout, allowed, of=self.of)
 
     def _check_on_error(self) -> None:
         policy = self.on_error

@@ -11,6 +11,7 @@ from attrs import evolve, field, fields, frozen
 from trido.agents.directive import PARENT
 from trido.checks import exceptions, name, seconds
 from trido.errors import SpecError
+from trido.runtime.partition import check_id
 from trido.runtime.ref import AgentRef
 from trido.runtime.settings import Settings
 from trido.supervision import Backoff, Spec
@@ -68,6 +69,10 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         of = f"AgentSpec {name('AgentSpec', self.id)!r}"
         if self.id == PARENT:
             raise SpecError("id", self.id, "another: Emit(to='parent') means the parent", of=of)
+        check_id(of, self.id)
+        if self.restart == "permanent" and self.settings.idle_timeout < math.inf:
+            allowed = "another: a permanent child never ends, and so never sleeps (idle_timeout=)"
+            raise SpecError("restart", self.restart, allowed, of=of)
         if self.runtime is not None and not hasattr(self.runtime, "env"):
             raise SpecError("runtime", self.runtime, "what trido.open_runtime gives", of=of)
         if self.settings.durability != "none":

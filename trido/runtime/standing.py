@@ -162,6 +162,9 @@ class Ledger:
     def __contains__(self, id: tuple[int, int]) -> bool:
         return id in self._open
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def open(self, id: tuple[int, int], cause: Signal, attempts: int) -> Standing:
         """One more that is to be carried out."""
         standing = self._open[id] = Standing(self, id, cause, attempts)

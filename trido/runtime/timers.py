@@ -83,6 +83,11 @@ class Timers:
         for slot in tuple(self._timers):
             self._forget(slot)
 
+    @property
+    def first_due(self) -> datetime | None:
+        """For when the first of them is planned."""
+        return min((timer.next for timer in self._timers.values()), default=None)
+
     # In a journal --------------------------------------------------------------------------
 
     def restore(self, timers: Iterable[KeptTimer]) -> None:

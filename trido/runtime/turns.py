@@ -288,6 +288,8 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
             _carry_out_observed(place, directive, origin)
     if plan.stops:
         run.stop()
+    elif plan.hibernates:
+        place.wants_sleep()
 
 
 def _carry_out_observed(place: AgentPlace[Any], directive: Directive, origin: Origin) -> None:

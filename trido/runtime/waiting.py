@@ -29,6 +29,9 @@ class Waiting(Generic[S]):
     def __init__(self) -> None:
         self._waiting: dict[Task, Callable[[S], object]] = {}
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     @enable_ki_protection
     async def wait(self, predicate: Callable[[S], object]) -> S:
         """Wait for a state of which ``predicate`` is true. Raises what it raises."""

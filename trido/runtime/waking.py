@@ -20,6 +20,7 @@ from trido.journal.operations import Waking
 from trido.journal.rows import AgentKey, Wake
 from trido.journal.session import Session
 from trido.runtime.agent import Agent
+from trido.runtime.naming import id_of
 from trido.supervision import (
     ChildAlreadyPresent,
     ChildAlreadyStarted,
@@ -41,11 +42,12 @@ def in_rounds(wakes: Iterable[Wake]) -> list[list[Wake]]:
     """Who is to be woken, parents first: a child is started by its parent, if that has it still."""
     rounds: list[list[Wake]] = []
     depths: dict[str, int] = {}
-    for wake in sorted(wakes, key=lambda wake: wake.agent.id):
-        parts = wake.agent.id.split("/")
+    for wake in sorted(wakes, key=lambda wake: id_of(wake.agent)):
+        id = id_of(wake.agent)
+        parts = id.split("/")
         above = ("/".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
-        depth = next((depths[id] + 1 for id in above if id in depths), 0)
-        depths[wake.agent.id] = depth
+        depth = next((depths[one] + 1 for one in above if one in depths), 0)
+        depths[id] = depth
         if depth == len(rounds):
             rounds.append([])
         rounds[depth].append(wake)
@@ -111,9 +113,17 @@ class Waker:
 
     def _told(self, agent: AgentKey, due: int | None) -> None:
         """Somebody has something to do: if it does not run, it is looked at."""
-        if agent.id not in self._runtime.env.places:
-            self._hinted.add(agent.id)
-            self._hint.set()
+        id = id_of(agent)
+        place = self._runtime.env.places.get(id)
+        if place is None:
+            self.hint(id)
+        elif due is None and place.asleep is not None:
+            place.rouse()  # its timers it looks after itself
+
+    def hint(self, id: str) -> None:
+        """One that does not run may have something to do."""
+        self._hinted.add(id)
+        self._hint.set()
 
     async def _look(self, session: Session) -> datetime | None:
         """Wake all that are to be; when to look again, if that is known."""
@@ -135,7 +145,7 @@ class Waker:
         after: AgentKey | None = None
         while True:
             page = await session.read(Waking(micros(now + _FAR), after=after, limit=_PAGE))
-            found.extend(one for one in page if self._is_asleep(one.agent.id))
+            found.extend(one for one in page if self._is_asleep(id_of(one.agent)))
             if len(page) < _PAGE:
                 return found
             after = page[-1].agent
@@ -153,7 +163,7 @@ class Waker:
         limiter = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for wake in wakes:
-                id = wake.agent.id
+                id = id_of(wake.agent)
                 self._hinted.discard(id)
                 self._seen.add(id)
                 if id not in self._runtime.env.places:
@@ -161,7 +171,7 @@ class Waker:
                     nursery.start_soon(self._wake, wake, limiter)
 
     async def _wake(self, wake: Wake, limiter: trio.CapacityLimiter) -> None:
-        id = wake.agent.id
+        id = id_of(wake.agent)
         try:
             async with limiter:
                 await self._start(id, self._agents.get(wake.name), wake.name)

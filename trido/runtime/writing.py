@@ -57,6 +57,11 @@ class Writer(Generic[S]):
         """Turns did not happen: the next one writes its state whole."""
         self._full = 0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether rows are to be brought up to date by the next turn."""
+        return bool(self._stale)
+
     def is_over(self, fired: Fired) -> None:
         """A firing was refused, or is a dead letter: no turn has done away with its row."""
         self._stale.update(self._place.timers.after(fired))

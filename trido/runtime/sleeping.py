@@ -1,0 +1,239 @@
+"""How the place of an agent sleeps: without a run, and with all that must not be lost.
+
+To hibernate is to end a run in order, and not to end the agent: it keeps its state, its id, its ref
+and its timers, and gives back the rest. Its mailbox is open all the time, for it belongs to the
+place: no signal can be lost on the way into sleep. One that comes as the run is ending, or later,
+has a new run begun, and is its first.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, final
+
+from attrs import frozen
+
+from trido.errors import TridoError
+from trido.runtime.asleep import Asleep, Dormitory
+from trido.runtime.errands import Errands
+from trido.runtime.errors import AgentCrashed, AgentStopped
+from trido.runtime.family import AS_STARTED
+from trido.runtime.flight import Flight
+from trido.runtime.idle import Idle
+from trido.supervision import Child, Spec, StartFailed, SupervisorStopped
+from trido.supervision.place import Place, as_place
+from trido.supervision.policy import ChildPolicy
+
+if TYPE_CHECKING:
+    from trido.runtime.place import AgentPlace
+    from trido.runtime.runtime import Runtime
+
+S = TypeVar("S")
+
+_PAUSE: Final = 30.0
+"""How many seconds after it could not get up it tries again, if a timer of it is due."""
+
+
+class Sleeping(Errands[S]):
+    """An `AgentPlace`, as it falls asleep and gets up."""
+
+    __slots__ = ()
+
+    # Falling asleep -----------------------------------------------------------------------------
+
+    def wants_sleep(self) -> None:
+        """Let it sleep, as soon as it has nothing to do."""
+        if self.may_sleep:
+            if self.idle is None:
+                self.idle = Idle(self._whole, self.settings.idle_timeout)
+                self.on_the_spot = False
+            self.idle.want()
+
+    @property
+    def is_engaged(self) -> bool:
+        """Whether somebody counts on its run, or it counts on somebody."""
+        return bool(
+            self._requests
+            or self._family
+            or (self._watching is not None and self._watching.watchers)
+            or self._monitors
+            or self._waiting
+            or (self.durable is not None and not self.durable.is_settled)
+        )
+
+    @property
+    def next_timer(self) -> datetime | None:
+        """When the first of its timers is due."""
+        return None if self._timers is None else self._timers.first_due
+
+    def hibernate(self) -> None:
+        """End the run, for as long as nobody sends anything."""
+        self.hibernates = True
+        self.run.stop()
+
+    def _fall_asleep(self) -> None:
+        """Its run has ended for that."""
+        self.hibernates = False
+        self._ended = AgentStopped  # nobody serves it: whoever sends to it wakes it first
+        self._give_back()
+        self._dormitory.enter(self._whole)
+        if self.mailbox or self.mailbox.waiting or self.flight is not None:
+            self._get_up_soon()
+
+    def _give_back(self) -> None:
+        """Keep what nobody else has, and no more."""
+        due = None
+        if self.durable is not None and self.durable.is_settled and not self.durable.ledger.told:
+            due = self.next_timer
+            if self._timers is not None:  # pragma: no branch - a durable run has them
+                self._timers.drop()
+            self.durable = self._timers = None
+        self._outbox = self._outbox or None
+        self._runs = self._runs or None
+        self._monitors = self._monitors or None
+        self._waiting = self._waiting or None
+        self._ended_run = None
+        self.asleep = Asleep(self._whole, due)
+        self.asleep.set()
+
+    # Getting up ---------------------------------------------------------------------------------
+
+    def rouse(self) -> Flight:
+        """Have it run, if it does not; whoever asks meanwhile waits for the same."""
+        flight = self.flight or Flight()
+        if self._ended is not None and self.asleep is None:
+            flight.fail(self._ended(self.id))
+        elif self.flight is None:
+            self.flight = flight
+            if self.asleep is not None:
+                self._get_up_soon()
+        return flight
+
+    def is_woken(self) -> bool:
+        """Have it get up, if it sleeps: whether that is so."""
+        if self.asleep is not None:
+            self.rouse()
+        return self.asleep is not None
+
+    def _get_up_soon(self) -> None:
+        child = cast("Child[Any]", self._child)
+        if child.supervisor.winds_up.is_set():
+            self.end_asleep()
+            return
+        if self.flight is None:
+            self.flight = Flight()
+        self.spawn_aside(self._get_up, child)
+
+    async def _get_up(self, child: Child[Any]) -> None:
+        try:
+            if child.state == "removed":
+                await child.supervisor.start_place(self.id, Again(self._whole))
+            else:
+                await child.supervisor.restart_child(child)
+        except TridoError as error:
+            self._did_not_get_up(error)
+
+    def _did_not_get_up(self, error: TridoError) -> None:
+        self.land(error)
+        if isinstance(error, SupervisorStopped):
+            self.end_asleep()
+        elif not isinstance(error, StartFailed):  # somebody has its id in its supervisor, say
+            self._fail_all(error)
+        elif self.mailbox and self.asleep is not None:  # they came when that had failed
+            self._get_up_soon()
+
+    def _goes_on_sleeping(self) -> None:
+        """It could not get up: whoever waited for that is told, and it sleeps as before."""
+        end, asleep = self._ended_run, self.asleep
+        self._ended = AgentStopped
+        self._fail_all(None if end is None else end.reason)
+        if asleep is not None:  # pragma: no branch - that is who could not get up
+            asleep.set(pause=_PAUSE)
+
+    def _fail_all(self, cause: BaseException | None) -> None:
+        for envelope in self.mailbox.close():
+            self._fail_one(envelope, AgentCrashed, cause)
+        self.went_idle()
+
+    def land(self, error: TridoError | None = None) -> None:
+        """Tell whoever waits for it to be ready."""
+        flight, self.flight = self.flight, None
+        if flight is not None and error is not None:
+            flight.fail(error)
+        elif flight is not None:
+            flight.land()
+
+    # The end ------------------------------------------------------------------------------------
+
+    def end_asleep(self) -> None:
+        """It will not get up any more."""
+        if self.asleep is not None:
+            self._whole.end()
+
+    def _is_up(self, asleep: Asleep) -> None:
+        """It sleeps no more: it serves again, or has ended."""
+        self.asleep = None
+        asleep.silence()
+        self._dormitory.leave(self._whole)
+
+    @property
+    def _dormitory(self) -> Dormitory:
+        return Dormitory.of(cast("Child[Any]", self._child).supervisor)
+
+    async def _stop_asleep(self) -> bool:
+        """Stop it where it sleeps, if it does; what a journal has of it, only a run can change."""
+        asleep = self.asleep
+        if self.hibernates or (asleep is not None and (self.flight or asleep.has_timers)):
+            with suppress(TridoError):
+                await self.rouse().wait()
+        if self.asleep is None:
+            return False
+        self.end_asleep()
+        return True
+
+    # Forgetting ---------------------------------------------------------------------------------
+
+    @property
+    def can_be_forgotten(self) -> bool:
+        """Whether all there is to know of it is in a journal, and by its definition."""
+        return (
+            self.flight is None
+            and self.durable is None
+            and self.settings.durability != "none"
+            and not self.settings.subscribe
+            and self.kin is None
+            and self.spec == self.agent.spec(id=self.id, runtime=self.env.runtime, **AS_STARTED)
+        )
+
+    def forget(self) -> None:
+        """Leave it to the journal. Whoever still has its ref can wake it."""
+        del self.env.places[self.id]
+        self.env.former[self.id] = self.ref
+        cast("Asleep", self.asleep).silence()
+        self.dispatcher.leave()
+        self._dispatcher = None
+        cast("Runtime", self.env.runtime).look_after(self.id)
+
+
+@final
+@frozen(eq=False)
+class Again(Spec[Any]):
+    """A place that is to have a run again, under the supervisor that had removed it."""
+
+    place: AgentPlace[Any]
+
+    @property
+    def child_id(self) -> str:
+        """The id it has in its supervisor."""
+        return self.place.id
+
+    @property
+    def policy(self) -> ChildPolicy:
+        """When to restart it, and how to stop it."""
+        return self.place.spec.policy
+
+
+@as_place.register
+def _(again: Again) -> Place:
+    return again.place
