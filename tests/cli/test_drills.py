@@ -425,3 +425,68 @@ def test_a_drill_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_subject_that_cannot_be_is_the_users_error() -> None:
     with pytest.raises(UserError):
         carry_out(DRILLS["crash"], lambda: Function(trio.sleep_forever, takes_runtime=False))
+
+
+# A plan of faults -----------------------------------------------------------------------------
+
+VISITS = """
+@frozen
+class Visits: count: int = 0
+
+visits = trido.Agent("visits", state=Visits, recover="committed")
+
+@visits.on("visit")
+def visit(state: Visits, data: None) -> Visits:
+    return evolve(state, count=state.count + 1)
+
+async def doorbell():
+    ref = trido.current_child().supervisor["visits"].value
+    while True:
+        await ref.cast(visit.signal(None))
+        await trio.sleep(1.0)
+
+app = SupervisorSpec(visits.spec(id="visits"), ChildSpec(doorbell), id="shop")
+frail = SupervisorSpec(visits.spec(id="visits"), ChildSpec(doorbell), id="shop", max_restarts=0)
+
+@asynccontextmanager
+async def broken():
+    raise ConnectionError("no network")
+    yield
+"""
+
+
+def test_a_plan_happens_to_an_app(trido: Command, write: Write) -> None:
+    plan = "crash visits at turn 3 before commit"
+    name = write(VISITS)
+    said = trido("drill", "--plan", plan, name, "--seed", "7")
+    assert said.code == 0
+    assert said.out.startswith(f"pass  plan: {plan}\n")
+    assert said.out.endswith(f"      the same again: --plan '{plan}' --seed 7\n")
+    again = json.loads(trido("drill", "--plan", plan, f"{name}:app", "--json").out)
+    assert (again["passed"], again["plan"], again["seed"]) == (True, plan, 0)
+
+
+@pytest.mark.parametrize(
+    ("plan", "attribute", "said"),
+    [
+        ("crash visits at turn 3", "frail", "    ! roots that gave up: 1 (at most 0)\n"),
+        ("crash nobody at turn 3", "app", "it did not happen: crash nobody at turn 3\n"),
+        ("crash visits at turn 3", "broken", "    ! ConnectionError: no network\n"),
+        ("", "app", "    ! faults of the plan: 0 (at least 1)\n"),
+    ],
+)
+def test_a_plan_that_an_app_does_not_bear(
+    plan: str, attribute: str, said: str, trido: Command, write: Write
+) -> None:
+    found = trido("drill", "--plan", plan, f"{write(VISITS)}:{attribute}")
+    assert found.code == 1
+    assert said in found.out
+
+
+def test_what_is_no_plan(trido: Command, write: Write) -> None:
+    said = trido("drill", "--plan", "crash everybody", write(VISITS))
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("trido drill: 'crash everybody' is no plan: ")
+    assert trido("drill", "--plan", "crash visits at turn 1").err == (
+        'trido drill: "" names no app: say module:name, such as shop:app\n'
+    )

@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter, validators
 from trido.cli.demo import demo as run_demo
 from trido.cli.doctor import doctor as examine
 from trido.cli.drill import drill as run_drill
+from trido.cli.drill import drill_plan
 from trido.cli.journal import app as journal
 from trido.cli.new import new as start_project
 from trido.cli.replay import Wanted
@@ -220,6 +221,9 @@ def drill(
     /,
     *,
     all: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    plan: Annotated[str | None, Parameter(show_default=False)] = None,
+    seed: int = 0,
+    seconds: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 60.0,
     json: _Json = False,
 ) -> int:
     """Bring a failure about, and see that the app bears it; without a name, list the drills.
@@ -227,13 +231,22 @@ def drill(
     It exits with 0 if every drill was passed, and with 1 if one was not. Without an app a drill is
     carried out on an example of its own.
 
-    Examples: `trido drill crash`, `trido drill crash-storm shop:app`, `trido drill --all`
+    Examples: `trido drill crash`, `trido drill crash-storm shop:app`, `trido drill --all`,
+    `trido drill --plan "crash desk at turn 3" shop:app`
 
     Parameters
     ----------
     all
         Carry out all of them, each on its example.
+    plan
+        Have these faults happen to an app, in virtual time, in place of a drill.
+    seed
+        Decides in which order tasks run under a plan.
+    seconds
+        How long the app runs under a plan.
     """
+    if plan is not None:
+        return drill_plan(plan, where or name or "", seed=seed, seconds=seconds, as_json=json)
     return run_drill(name, where, all_of_them=all, as_json=json)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from trido.cli.drills import DRILLS
 from trido.cli.drills.judge import Verdict
 from trido.cli.drills.kit import Drill, carry_out
+from trido.cli.drills.planned import Planned, parsed
 from trido.cli.job import printable
 from trido.cli.kinds import app_at
 from trido.cli.load import UserError, did_you_mean
@@ -36,6 +37,23 @@ def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bo
         return 2
     except (KeyboardInterrupt, BaseExceptionGroup):  # of interruptions: all else is a verdict
         return 130
+
+
+def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: bool) -> int:
+    """Have a plan of faults happen to an app. Returns the exit code, as `drill`."""
+    console = Console(highlight=False, emoji=False, markup=False)
+    try:
+        plan = Planned(parsed(line), lambda: app_at(where), seconds)
+        one, verdict = plan.drill(), plan.carry_out(seed)
+    except UserError as error:
+        print(printable(f"trido drill: {error}"), file=sys.stderr)
+        return 2
+    if as_json:
+        print(json.dumps({**verdict.as_json(), "plan": one.does, "seed": seed}))
+    else:
+        console.print(report(one, verdict), soft_wrap=True)
+        console.print(f"      the same again: --plan '{one.does}' --seed {seed}", soft_wrap=True)
+    return 0 if verdict.passed else 1
 
 
 def _chosen(name: str | None, where: str | None, *, all_of_them: bool) -> Sequence[Drill] | None:
