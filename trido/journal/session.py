@@ -348,13 +348,17 @@ class InOneThread:
         await self.call(steps)
 
 
+def _without_thread(way: Way) -> Way:
+    return Here() if isinstance(way, InOneThread) else way
+
+
 @asynccontextmanager
 async def open_session(
     make: Callable[[], Store], writing: Way, reading: Way
 ) -> AsyncGenerator[Session]:
     """A session of the store that is made, which is closed at the end."""
     if ON_THE_SPOT.get():
-        writing = reading = Here()
+        writing, reading = _without_thread(writing), _without_thread(reading)
     store = await writing.call(make)
     session = Session(store, writing, reading)
     try:
