@@ -90,6 +90,7 @@ from trido.runtime import Difference as Difference
 from trido.runtime import DirectiveFailed as DirectiveFailed
 from trido.runtime import DirectiveUnknown as DirectiveUnknown
 from trido.runtime import Executor as Executor
+from trido.runtime import GivenUp as GivenUp
 from trido.runtime import Health as Health
 from trido.runtime import History as History
 from trido.runtime import IntakeClosed as IntakeClosed
@@ -216,6 +217,7 @@ __all__ = [
     "Escalate",
     "Executor",
     "Fenced",
+    "GivenUp",
     "Health",
     "Hibernate",
     "History",

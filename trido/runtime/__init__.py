@@ -13,6 +13,7 @@ from trido.runtime.errors import AgentStopped as AgentStopped
 from trido.runtime.errors import AlreadyRegistered as AlreadyRegistered
 from trido.runtime.errors import AnswerNotKept as AnswerNotKept
 from trido.runtime.errors import DirectiveFailed as DirectiveFailed
+from trido.runtime.errors import GivenUp as GivenUp
 from trido.runtime.errors import IntakeClosed as IntakeClosed
 from trido.runtime.errors import LinkedExit as LinkedExit
 from trido.runtime.errors import NoSuchAgent as NoSuchAgent

@@ -20,6 +20,11 @@ from trido.runtime.past import PastDirective, PastTurn
 S = TypeVar("S")
 
 
+def id_of(key: AgentKey) -> str:
+    """The id of the agent that a journal names so."""
+    return f"//{key.partition}/{key.id}" if key.partition else key.id
+
+
 @final
 @frozen(eq=False)
 class Archived(Generic[S]):
@@ -76,7 +81,7 @@ class Archived(Generic[S]):
         """A turn. Raises `CodecError`."""
         past = step.past
         given = self.codec.decode_input(
-            past.input, agent_id=self.key.id, revision=past.revision - 1
+            past.input, agent_id=id_of(self.key), revision=past.revision - 1
         )
         return PastTurn(
             past.revision,
@@ -97,6 +102,6 @@ class Archived(Generic[S]):
             directive: Directive | None = self.codec.decode(entry.name, entry.data)
         except CodecError:
             directive = None
-        id = f"{entry.agent.id}/{entry.revision}.{entry.index}"
+        id = f"{id_of(entry.agent)}/{entry.revision}.{entry.index}"
         said, status = read(entry.data), entry.status
         return PastDirective(id, entry.name, directive, said, status, entry.attempts, entry.note)

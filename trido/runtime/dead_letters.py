@@ -60,12 +60,14 @@ class DeadLetters:
     Bounded: the oldest are forgotten, and counted.
     """
 
-    __slots__ = ("_count", "_find", "_kept", "_most", "_of", "_sending")
+    __slots__ = ("_count", "_find", "_ids", "_kept", "_most", "_of", "_sending")
 
     def __init__(self, most: int, find: Callable[[str], AgentPlace[Any] | None]) -> None:
         self._most = most
         self._find = find
         self._kept: dict[int, DeadLetter] = {}
+        self._ids: dict[str, int] = {}
+        """Where those are that have an id."""
         self._sending: set[DeadLetter] = set()
         self._count = 0
         self._of: AgentPlace[Any] | None = None
@@ -73,7 +75,8 @@ class DeadLetters:
     def of(self, place: AgentPlace[Any]) -> DeadLetters:
         """Those that one agent gave up: a view of the same letters."""
         view = DeadLetters(self._most, self._find)
-        view._kept, view._sending, view._of = self._kept, self._sending, place
+        view._kept, view._ids = self._kept, self._ids
+        view._sending, view._of = self._sending, place
         return view
 
     def __iter__(self) -> Iterator[DeadLetter]:
@@ -93,17 +96,29 @@ class DeadLetters:
         return self._count if self._of is None else self._of.dead_lettered
 
     def add(self, letter: DeadLetter) -> None:
-        """Keep one; forget the oldest if there are too many."""
+        """Keep one; forget the oldest if there are too many.
+
+        One of an id that is kept takes its place: it is told of again, by another run.
+        """
+        if letter.id is not None:
+            self._count -= self.forget(letter.id)
+            self._ids[letter.id] = id(letter)
         self._count += 1
         self._kept[id(letter)] = letter
         if len(self._kept) > self._most:
-            del self._kept[next(iter(self._kept))]
+            self._drop(next(iter(self._kept.values())))
 
-    def forget(self, id: str) -> None:
-        """A directive of this id is a dead letter no more."""
-        for key, letter in tuple(self._kept.items()):
-            if letter.id == id:
-                del self._kept[key]
+    def forget(self, id: str) -> bool:
+        """A directive of this id is a dead letter no more; False if it was none."""
+        key = self._ids.get(id)
+        if key is not None:
+            self._drop(self._kept[key])
+        return key is not None
+
+    def _drop(self, letter: DeadLetter) -> None:
+        self._kept.pop(id(letter), None)
+        if letter.id is not None and self._ids.get(letter.id) == id(letter):
+            del self._ids[letter.id]
 
     @enable_ki_protection
     async def resend(self, letter: DeadLetter) -> None:
@@ -118,7 +133,9 @@ class DeadLetters:
 
         Raises:
           LookupError: the letter is no longer kept, or has been sent again.
-          NoSuchAgent: there is no agent of this id. The letter stays one.
+          NoSuchAgent: there is no agent of this id. The letter stays one. (`Runtime.resolve` with
+            ``"retry"`` wakes a durable agent to carry a directive out.)
+          CodecError: an earlier process has left it, and it cannot be read. The letter stays one.
           Overloaded: the agent has no room for the directive, or refuses signals when its mailbox
             is full. The letter stays one.
         """
@@ -129,7 +146,7 @@ class DeadLetters:
         self._sending.add(letter)
         try:
             await self._send(letter)
-            self._kept.pop(id(letter), None)
+            self._drop(letter)
         finally:
             self._sending.discard(letter)
 

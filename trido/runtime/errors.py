@@ -185,3 +185,21 @@ class OutcomeUnknown(_About):
     """A directive was begun and interrupted, and may not be tried again: it may have been done."""
 
     said = "was interrupted while it carried out a directive, whose outcome is not known"
+
+
+class GivenUp(_About):
+    """A committed directive was given up in an earlier process.
+
+    Attributes:
+      why: what was said then.
+    """
+
+    said = "had a directive that was given up"
+
+    def __init__(self, id: str, why: str) -> None:
+        super().__init__(id)
+        self.args = (id, why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {self.why}" if self.why else super().__str__()

@@ -20,7 +20,7 @@ from trido.agents.codec.text import read
 from trido.agents.directive import Directive
 from trido.agents.secrets import redacted, redacted_field
 from trido.journal.inspection import Progress
-from trido.runtime.archive import Archived
+from trido.runtime.archive import Archived, id_of
 from trido.runtime.pages import Step
 from trido.runtime.past import Changed, Difference, PastTurn, Replayed
 from trido.runtime.plan import plan_of
@@ -82,7 +82,7 @@ class _Tally(Generic[S]):
     def result(self) -> Replayed[S]:
         """How many there were, and those that differ."""
         return Replayed(
-            agent=self.archived.key.id,
+            agent=id_of(self.archived.key),
             decided=self.decided,
             taken=self.taken,
             differences=tuple(self.differences),
@@ -128,7 +128,7 @@ def _written(
     archived: Archived[S], turn: PastTurn[S], directives: tuple[Directive, ...]
 ) -> list[tuple[str, bytes]]:
     """The directives as they would be committed."""
-    plan, id = plan_of(directives, _ANYTHING, _ANYTHING), archived.key.id
+    plan, id = plan_of(directives, _ANYTHING, _ANYTHING), id_of(archived.key)
     cause = traced(turn.signal, id, turn.revision, turn.turn.now)
     stamp_all(plan, id, turn.revision, turn.turn, cause)
     for one in plan.errands:

@@ -43,12 +43,12 @@ async def _resolve(env: Environment, session: Session, id: str, write: Resolve) 
 
 async def _retry(place: AgentPlace[Any], session: Session, write: Resolve) -> None:
     """Its agent runs: it carries it out."""
-    letters = await session.read(Letters(write.agent))
+    letters, id = await session.read(Letters(write.agent)), (write.revision, write.index)
+    found = [one for one in letters if (one.revision, one.index) == id]
+    again = [(one, place.codec.decode(one.name, one.data)) for one in found]
     await session.write(write)
-    id = (write.revision, write.index)
-    for one in letters:
-        if (one.revision, one.index) == id:
-            retry(place, place.codec.decode(one.name, one.data), id, not_kept(place.id, one))
+    for one, directive in again:
+        retry(place, directive, id, not_kept(place.id, one))
 
 
 def _parsed(id: object) -> tuple[AgentKey, tuple[int, int]]:

@@ -41,6 +41,18 @@ class Storage:
         self._shield.__enter__()
         nursery = await self._nursery.__aenter__()
         nursery.start_soon(_write, self._session, name="the writer of a journal")
+        try:
+            await self._find_letters()
+        except BaseException:
+            await self.close()  # noqa: ASYNC102  # it shields itself
+            raise
+
+    async def _find_letters(self) -> None:
+        from trido.runtime import left_letters  # noqa: PLC0415  # as in `open_runtime`
+
+        env = self._env
+        if env.codec is not None and env.letters is not None:  # pragma: no branch - it has
+            await left_letters.find(self._session, env.codec, env.letters)
 
     async def close(self) -> None:
         """Write what is left, and close it. It is not cut short by being cancelled."""
