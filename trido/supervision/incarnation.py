@@ -190,11 +190,6 @@ class FunctionRun:
         if self._spec.heartbeat is not None:
             self._watch_heartbeat()
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether it was asked to end."""
-        return self._scope.cancel_called
-
     @enable_ki_protection
     def beat(self) -> None:
         """The function is alive."""
