@@ -166,6 +166,24 @@ def test_many_differences_are_not_all_told(
     assert do("--differences", "9")[1].endswith("and 5 more: --json lists all\n")
 
 
+def test_those_of_a_partition(do: Do, file: Path, shop: Path) -> None:
+    module, _ = load.load(f"{shop}:till")
+
+    async def activate() -> None:
+        journal = trido.SqliteJournal(file)
+        async with trido.open_runtime(journal=journal, agents=(module.till,)) as rt:
+            await (await rt.activate(module.till, "k", partition="acme")).call(trido.Signal("wait"))
+
+    trio.run(activate)
+    one = f"{file}: 1 agent of 'till' came out as recorded; 0 turns decided again, 1 taken as"
+    assert do("--partition", "acme")[1].startswith(one)
+    assert do("--partition", "acme", "--agent", "till/k")[1].startswith(one)
+    assert do("--agent", "//acme/till/k")[1].startswith(one)
+    assert "3 agents" in do()[1]
+    assert "2 agents" in do("--partition", "")[1]
+    assert do("--partition", "acme", "--agent", "till-1")[0] == 2
+
+
 # Bad input ----------------------------------------------------------------------------------------
 
 

@@ -145,6 +145,20 @@ async def test_what_is_not_there_is_told_with_a_way_out() -> None:
         assert repr(history) == "<trido.History of MemoryJournal>"
 
 
+async def test_an_agent_of_a_partition_is_read_by_either_name() -> None:
+    journal = trido.MemoryJournal()
+    agent = keeper(does=WANTS)
+    async with office(journal, agent) as rt:
+        ref = await rt.activate(agent, "k", partition="acme")
+        await ref.call(do("tell"))
+        for id, more in (("log/k", {"partition": "acme"}), ("//acme/log/k", {})):
+            (past,) = await turns(rt.history, agent, id, **more)
+            assert past.turn.agent_id == "//acme/log/k"
+            assert past.directives[0].id == "//acme/log/k/1.0"
+            assert (await rt.history.replay(agent, id, **more)).is_same
+            assert (await rt.history.state(agent, id, 1, **more)).seen == ("tell",)
+
+
 async def test_a_newer_version_and_a_changed_class_are_told() -> None:
     journal = trido.MemoryJournal()
     newer = trido.Agent("log", state=Log, durability="sync", version=2, upgrades={1: lambda o: o})
@@ -171,6 +185,7 @@ async def test_a_newer_version_and_a_changed_class_are_told() -> None:
         (lambda history, agent: history.turns(agent, "a", until="x"), "until='x'"),
         (lambda history, agent: history.turns("log", "a"), "agent='log'"),
         (lambda history, agent: history.turns(agent, ""), "id=''"),
+        (lambda history, agent: history.turns(agent, "a", partition="a/b"), "partition='a/b'"),
     ],
 )
 async def test_what_is_asked_is_checked_at_once(

@@ -174,7 +174,7 @@ def replay(
     /,
     *,
     agent: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
-    partition: Annotated[str, Parameter(show_default=False)] = "",
+    partition: Annotated[str | None, Parameter(show_default=False)] = None,
     since: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
     until: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
     differences: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
@@ -192,7 +192,7 @@ def replay(
     agent
         The id of an agent; may be given more than once. Without it, all of that definition.
     partition
-        Where the agents are.
+        Where the agents are; without it, those of all partitions.
     since
         Turns up to this revision are left out.
     until

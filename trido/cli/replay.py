@@ -20,6 +20,8 @@ from trido.journal import JournalError, SqliteJournal
 from trido.journal.inspection import Progress
 from trido.journal.rows import Stored
 from trido.runtime import History, Replayed, open_history
+from trido.runtime.naming import id_of
+from trido.runtime.partition import id_in
 
 K = TypeVar("K")
 
@@ -35,7 +37,8 @@ class Wanted:
     """The definition, as ``module:name``."""
     agents: tuple[str, ...] = ()
     """The ids of those to replay; all of the definition, if none is given."""
-    partition: str = ""
+    partition: str | None = None
+    """Where they are; None: anywhere."""
     since: int = 0
     until: float = float("inf")
     most: float = 1
@@ -105,7 +108,7 @@ class _Work:
             directives=_of(known, _is_directive),
         ) as history:
             chosen = await self._chosen(history)
-            missing = {*self.wanted.agents} - {one.agent.id for one in chosen}
+            missing = self._ids - {id_of(one.agent) for one in chosen}
             if missing or not chosen:
                 return await self._nobody(journal, history, missing)
             of = sum(max(one.revision - one.oldest + 1, 0) for one in chosen)
@@ -117,13 +120,18 @@ class _Work:
 
     async def _chosen(self, history: History) -> list[Stored]:
         """Whom to replay."""
-        ids, partition = self.wanted.agents, self.wanted.partition
-        return [
-            one
-            async for one in history.agents()
-            if one.agent.partition == partition
-            and (one.agent.id in ids if ids else one.name == self.definition.name)
-        ]
+        return [one async for one in history.agents() if self._is_chosen(one)]
+
+    @property
+    def _ids(self) -> set[str]:
+        """Who is wanted by name."""
+        return {id_in(self.wanted.partition or "", id) for id in self.wanted.agents}
+
+    def _is_chosen(self, one: Stored) -> bool:
+        if self.wanted.agents:
+            return id_of(one.agent) in self._ids
+        in_it = self.wanted.partition in (None, one.agent.partition)
+        return in_it and one.name == self.definition.name
 
     async def _one(
         self, history: History, stored: Stored, of: int, progress: Progress
@@ -131,11 +139,10 @@ class _Work:
         wanted, before = self.wanted, self._done
         found = await history.replay(
             self.definition,
-            stored.agent.id,
+            id_of(stored.agent),
             since=wanted.since,
             until=wanted.until,
             most=wanted.most,
-            partition=stored.agent.partition,
             progress=lambda done, _: progress(before + done, of),
         )
         self._done = before + max(stored.revision - stored.oldest + 1, 0)

@@ -14,15 +14,11 @@ from trido.agents.directive import Directive
 from trido.journal.errors import JournalError, NotKept
 from trido.journal.operations import Agents, StateAt
 from trido.journal.rows import AgentKey, Entry, Stored
+from trido.runtime.naming import id_of
 from trido.runtime.pages import Fields, Pages, Reading, Step
 from trido.runtime.past import PastDirective, PastTurn
 
 S = TypeVar("S")
-
-
-def id_of(key: AgentKey) -> str:
-    """The id of the agent that a journal names so."""
-    return f"//{key.partition}/{key.id}" if key.partition else key.id
 
 
 @final

@@ -13,9 +13,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from trido.agents import Action, Definition
-from trido.checks import count
+from trido.checks import count, text
 from trido.errors import SpecError
 from trido.runtime.environment import Environment
+from trido.runtime.partition import check_partition, id_in
 from trido.runtime.past import PastTurn, Replayed
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class History:
 
         Args:
           agent: its definition.
-          id: its id.
+          id: its id; in a partition, what it is called there, or ``//partition/id``.
           since: turns up to this revision are left out.
           until: so are those after this one.
           partition: where it is.
@@ -152,16 +153,18 @@ class History:
         return await replayed(archived, *span, most, progress)
 
     def _archived(self, agent: Definition[S], id: str, partition: str) -> Archived[S]:
+        check_partition(_OF, partition)
+        text(_OF, "id", id)
         given: Any = agent
         if not isinstance(given, Definition):
             raise SpecError("agent", agent, "a trido.Agent", of=_OF)
         from trido.agents.codec.codec import Codec  # noqa: PLC0415  # as in `open_runtime`
-        from trido.journal.rows import AgentKey  # noqa: PLC0415
         from trido.runtime.archive import Archived  # noqa: PLC0415
+        from trido.runtime.naming import key_of  # noqa: PLC0415
 
         known = {**self._agents, agent.name: agent}
         codec = Codec(known, self._actions, self._directives, is_lenient=True)
-        return Archived(self._reading, codec, agent, AgentKey(id, partition))
+        return Archived(self._reading, codec, agent, key_of(id_in(partition, id)))
 
 
 def _span(since: int, until: float) -> tuple[int, int]:

@@ -17,9 +17,9 @@ from trido.agents.errors import AgentError
 from trido.journal.errors import Corrupt, JournalError
 from trido.journal.operations import Agents, Letters
 from trido.journal.rows import AgentKey, Entry
-from trido.runtime.archive import id_of
 from trido.runtime.dead_letters import Again, DeadLetter, DeadLetters
 from trido.runtime.errors import GivenUp, OutcomeUnknown
+from trido.runtime.naming import id_of
 from trido.runtime.recovering import not_kept
 from trido.runtime.standing import retry
 

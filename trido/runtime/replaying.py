@@ -20,7 +20,8 @@ from trido.agents.codec.text import read
 from trido.agents.directive import Directive
 from trido.agents.secrets import redacted, redacted_field
 from trido.journal.inspection import Progress
-from trido.runtime.archive import Archived, id_of
+from trido.runtime.archive import Archived
+from trido.runtime.naming import id_of
 from trido.runtime.pages import Step
 from trido.runtime.past import Changed, Difference, PastTurn, Replayed
 from trido.runtime.plan import plan_of
