@@ -123,7 +123,7 @@ def bare(path: Path, written: Path, size: int) -> float:
             connection.execute(statement)
     model.close()
     for table in TABLES:
-        columns[table] = ", ".join("?" * len(rows[table][0]))
+        columns[table] = ", ".join("?" * len(rows[table][0])) if rows[table] else ""
     agents = rows.pop("agents")
     connection.executemany(f"INSERT INTO agents VALUES ({columns['agents']})", agents)
     start = time.perf_counter()
@@ -142,7 +142,8 @@ def batch(
 ) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for table, some in rows.items():
-        connection.executemany(f"INSERT INTO {table} VALUES ({columns[table]})", some)
+        if some:
+            connection.executemany(f"INSERT INTO {table} VALUES ({columns[table]})", some)
     connection.executemany(
         "UPDATE agents SET revision = ?, last = ?, at = ?, consumed = ?, open = ?, seal = ?"
         " WHERE agent = ?",

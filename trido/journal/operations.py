@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 from attrs import field, frozen
 
 from trido.errors import SpecError
 from trido.journal import checks
-from trido.journal.checks import WHOLE
+from trido.journal.checks import LARGEST, WHOLE
 from trido.journal.rows import (
     AgentKey,
     Directed,
@@ -107,6 +107,11 @@ class Commit(Write[Kept | None]):
     """Those to be set; each replaces the one of its key."""
 
     def __attrs_post_init__(self) -> None:
+        # There is one for each turn, and a glance nearly always shows that all is as it should be.
+        if not _is_plainly_right(self):
+            self._check()
+
+    def _check(self) -> None:
         checks.number(COMMIT, "epoch", self.epoch, least=1)
         checks.number(COMMIT, "revision", self.revision, least=1)
         checks.number(COMMIT, "at", self.at)
@@ -122,6 +127,34 @@ class Commit(Write[Kept | None]):
 
 
 COMMIT: Final = "Commit"
+
+
+def _is_plainly_right(commit: Any) -> bool:
+    """Whether a glance shows that nothing is wrong; of what is rare it says no."""
+    epoch, revision, at = commit.epoch, commit.revision, commit.at
+    key, state, directives = commit.consumes, commit.state, commit.directives
+    if not (
+        type(epoch) is type(revision) is type(at) is int
+        and 0 < epoch <= WHOLE
+        and 0 < revision <= WHOLE
+        and 0 <= at <= WHOLE
+        and (key is None or (type(key) is str and key.isascii() and key))
+        and type(state) is dict
+        and type(directives) is tuple
+        and commit.cancelled == commit.timers == ()
+    ):
+        return False
+    for name in state:
+        if not (type(name) is str and name.isascii() and name):
+            return False
+    for one in directives:
+        if type(one) is not Directed:
+            return False
+    reply = b"" if commit.reply is None else commit.reply
+    for data in (commit.input, reply, *state.values()):
+        if type(data) is not bytes or len(data) > LARGEST:
+            return False
+    return True
 
 
 @final

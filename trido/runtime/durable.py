@@ -406,7 +406,8 @@ class Durable(Generic[S]):
 
     def _send(self, ahead: Ahead[S]) -> None:
         ahead.is_sent = True
-        ahead.write = evolve(ahead.write, epoch=self.epoch)
+        if ahead.write.epoch != self.epoch:  # it was decided before the agent was claimed
+            ahead.write = evolve(ahead.write, epoch=self.epoch)
         try:
             self.session.submit(ahead.write, partial(self._landed, ahead), sync=self.is_sync)
         except Unavailable as error:

@@ -82,8 +82,10 @@ class Writer(Generic[S]):
           CodecError: it cannot be.
         """
         place, revision = self._place, self._place.revision + 1
-        cause = traced(envelope.signal, place.id, revision, turn.now)
-        stamp_all(plan, place.id, revision, turn, cause)
+        cause = envelope.signal
+        if plan is not None:  # else nothing follows from it
+            cause = traced(cause, place.id, revision, turn.now)
+            stamp_all(plan, place.id, revision, turn, cause)
         is_full = not self._full or revision - self._full >= _FULL
         codec = place.codec
         key = key_of(envelope)
@@ -102,7 +104,8 @@ class Writer(Generic[S]):
         cancelled, timers = self._timers(envelope, plan, turn)
         if is_full:
             self._full = revision
-        write = evolve(write, cancelled=cancelled, timers=timers)
+        if cancelled or timers:
+            write = evolve(write, cancelled=cancelled, timers=timers)
         return Ahead(envelope, plan, state, write, cause, key)
 
     def _reply(self, envelope: Envelope, state: S, plan: Plan | None) -> bytes | None:
