@@ -39,9 +39,11 @@ REFUSED: dict[str, Callable[[], object]] = {
     "Commit: at=9223372036854775808": lambda: Commit(**{**COMMIT, "at": 2**63}),
     "Commit: state=None .* a mapping": lambda: Commit(**{**COMMIT, "state": None}),
     "Commit: state\\['x'\\]=1 .* bytes": lambda: Commit(**{**COMMIT, "state": {"x": 1}}),
+    "Commit: state='' .* non-empty": lambda: Commit(**{**COMMIT, "state": {"": b""}}),
     "Commit: consumes=''": lambda: Commit(**COMMIT, consumes=""),
     "Commit: reply='r'": lambda: Commit(**COMMIT, reply="r"),  # type: ignore[arg-type]
     "Commit: directives=.* a tuple of Directed": lambda: Commit(**COMMIT, directives=["x"]),  # type: ignore[arg-type]
+    "Commit: directives=.*Timer": lambda: Commit(**COMMIT, directives=(Timer("t", 1, b""),)),  # type: ignore[arg-type]
     "Commit: timers=.* a tuple of Timer": lambda: Commit(**COMMIT, timers=("x",)),  # type: ignore[arg-type]
     "Mark: status='gone' .* one of pending": lambda: Mark(AGENT, 1, 1, 0, "gone"),  # type: ignore[arg-type]
     "Resolve: to='maybe' .* one of done, retry, dead": lambda: Resolve(AGENT, 1, 0, "maybe"),  # type: ignore[arg-type]
