@@ -9,8 +9,19 @@ from trido.testing.crash_points import CrashFailure as CrashFailure
 from trido.testing.crash_points import CrashReport as CrashReport
 from trido.testing.crash_points import TooManyPoints as TooManyPoints
 from trido.testing.crash_points import every_crash_point as every_crash_point
+from trido.testing.explain import explain as explain
 from trido.testing.inject import Injection as Injection
 from trido.testing.inject import inject as inject
+from trido.testing.invariants import Invariant as Invariant
+from trido.testing.invariants import InvariantFailed as InvariantFailed
+from trido.testing.invariants import check as check
+from trido.testing.invariants import no_task_left as no_task_left
+from trido.testing.invariants import nothing_lost as nothing_lost
+from trido.testing.invariants import nothing_twice as nothing_twice
+from trido.testing.invariants import restart_within as restart_within
+from trido.testing.invariants import siblings_untouched as siblings_untouched
+from trido.testing.invariants import stops_within as stops_within
+from trido.testing.invariants_fold import state_equals_fold as state_equals_fold
 from trido.testing.plan import FaultPlan as FaultPlan
 from trido.testing.plan_errors import InjectedCrash as InjectedCrash
 from trido.testing.plan_errors import NotOver as NotOver
@@ -34,5 +45,6 @@ from trido.testing.plan_points import Time as Time
 from trido.testing.plan_points import Turn as Turn
 from trido.testing.purity import assert_pure as assert_pure
 from trido.testing.purity_replay import assert_replays as assert_replays
+from trido.testing.recorder import Recorder as Recorder
 from trido.testing.schedule import run as run
 from trido.testing.schedule import run_seeds as run_seeds

@@ -1,0 +1,63 @@
+"""Tells what a recorded thing came of: the chain from a signal to a turn, a directive, a crash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trido.checks import count
+from trido.errors import SpecError
+from trido.testing.recorder_entries import Entry, RunEnded, RunStarted, Told
+
+if TYPE_CHECKING:
+    from trido.testing.recorder import Recorder
+
+LINES: Final = 16
+
+
+def explain(recorder: Recorder, about: Entry | str | None = None, *, most: int = LINES) -> str:
+    """What happened, one thing of another, from the first cause to ``about``; a line for each.
+
+    Each line has the time, the agent with the number of its run, and what happened. It ends with
+    what followed a crash: the restart.
+
+    Args:
+      recorder: what was recorded.
+      about: an entry; or the id of an agent, for the last that happened to it. Without one, the
+        last crash, or else the last thing that happened at all.
+      most: how many lines it has. Of more the first and the last ones are told.
+
+    Raises:
+      SpecError: nothing happened to such an agent, or nothing at all; or ``most`` is below 3.
+    """
+    count("explain", "most", most, least=3, infinite=False)
+    entry = about if isinstance(about, Entry) else _chosen(recorder, about)
+    return "\n".join(_short([str(one) for one in chain(recorder, entry)], most))
+
+
+def chain(recorder: Recorder, entry: Entry) -> list[Entry]:
+    """What led to ``entry``, the first cause first; and the restart, if it is a crash."""
+    found = [entry]
+    while (cause := found[-1].cause) is not None:
+        found.append(cause)
+    found.reverse()
+    if isinstance(entry, RunEnded):
+        found += [one for one in recorder.of(RunStarted) if one.cause is entry]
+    return found
+
+
+def _chosen(recorder: Recorder, agent: str | None) -> Entry:
+    if agent is None and recorder.crashes:
+        return recorder.crashes[-1]
+    for entry in reversed(recorder.entries):
+        if agent in {None, entry.agent} and not isinstance(entry, Told):
+            return entry
+    seen = ", ".join(map(repr, recorder.agents)) or "nobody"
+    raise SpecError("about", agent, f"an entry, or who did something: {seen}", of="explain")
+
+
+def _short(lines: list[str], most: int) -> list[str]:
+    if len(lines) <= most:
+        return lines
+    first = most // 2
+    left_out = len(lines) - most + 1
+    return [*lines[:first], f"{'':9}  … {left_out} more …", *lines[len(lines) - most + first + 1 :]]
