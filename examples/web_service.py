@@ -1,8 +1,8 @@
 """A web service with a supervised agent for each user.
 
-Each user's basket is an agent of its own, started when it is first asked for. A request is a call,
-and what can come of a call is one HTTP status each. The server is a child of a supervisor, too:
-hypercorn on Trio, serving an app of starlette.
+Each user's basket is an agent of its own, started when it is first asked for, and asleep when
+nobody has asked for ten minutes. A request is a call, and what can come of a call is one HTTP
+status each. The server is a child of a supervisor, too: hypercorn on Trio, with a starlette app.
 
     python examples/web_service.py 8000      then: curl localhost:8000/ann -d '{"item": "tea"}'
     python examples/web_service.py           asks itself a few things, without a socket
@@ -18,13 +18,13 @@ It prints::
     POST ann 7: 422 {"error":"$.item: expected str, got int"}
     POST ann 'gold': 409 {"error":"there is no more gold"}
     POST ann 'milk': 504 {"error":"this took too long"}
-    DELETE ann 'salt': 500 {"error":"agent 'ann' crashed while it served the signal"}
+    DELETE ann 'salt': 500 {"error":"agent 'basket/ann' crashed while it served the signal"}
     GET ann: 200 ["tea"]
     POST ann 'salt': 200 ["tea","salt"]
     DELETE ann 'salt': 200 ["tea"]
     runtime [dynamic]
-    ├── ann running (run 2, 1 restart)
-    └── bo running (run 1)
+    ├── basket/ann running (run 2, 1 restart)
+    └── basket/bo running (run 1)
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Item:
     item: str
 
 
-basket = trido.Agent("basket", state=Basket, recover="committed", overflow="reject")
+basket = trido.Agent(
+    "basket", state=Basket, recover="committed", overflow="reject", idle_timeout=600.0
+)
 
 SOLD_OUT: Final = {"gold"}
 DELAYS: Final = {"milk": 60.0}
@@ -102,12 +104,9 @@ async def refused(request: Request, error: Exception) -> JSONResponse:  # noqa: 
 
 def shop(rt: trido.Runtime) -> Starlette:
     """The app, for as long as the runtime is open."""
-    one_at_a_time = trio.Lock()
 
     async def basket_of(request: Request) -> trido.AgentRef[Basket]:
-        user = request.path_params["user"]
-        async with one_at_a_time:
-            return rt.find(user) or await rt.start_agent(basket, id=user)
+        return await rt.activate(basket, request.path_params["user"])
 
     async def show(request: Request) -> JSONResponse:
         return JSONResponse((await basket_of(request)).state().items)

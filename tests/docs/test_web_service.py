@@ -38,6 +38,16 @@ async def test_each_user_has_an_agent_and_it_is_one_however_many_ask_at_once() -
         assert len(rt.agents()) == 2
 
 
+async def test_a_basket_that_nobody_asks_for_sleeps_and_forgets_nothing() -> None:
+    async with trido.open_runtime() as rt, shop(rt) as client:
+        await client.post("/ann", json={"item": "tea"})
+        ref = await rt.activate(web_service.basket, "ann")
+        await trio.sleep(601)
+        assert ref.status().state == "hibernated"
+        assert (await client.post("/ann", json={"item": "rice"})).json() == ["tea", "rice"]
+        assert ref.status().state == "running"
+
+
 @pytest.mark.parametrize("text", ["{", "", "[" * 10_000])
 async def test_what_is_no_json_is_a_400(text: str) -> None:
     async with trido.open_runtime() as rt, shop(rt) as client:
