@@ -12,9 +12,6 @@ from typing import Annotated, Any, Final, TypeAlias
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from trido.cli.demo import demo as run_demo
-from trido.cli.doctor import doctor as examine
-from trido.cli.drill import drill as run_drill
-from trido.cli.drill import drill_plan
 from trido.cli.journal import app as journal
 from trido.cli.new import new as start_project
 from trido.cli.replay import Wanted
@@ -49,7 +46,7 @@ _Json: TypeAlias = Annotated[
 def run(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; returns the exit code."""
     try:
-        code = app(arguments)
+        code = app(sys.argv[1:] if arguments is None else arguments)
     except CycloptsError:
         return 2
     except BrokenPipeError:
@@ -245,6 +242,10 @@ def drill(
     seconds
         How long the app runs under a plan.
     """
+    # It brings along all of `trido.testing`, which the other commands need not wait for.
+    from trido.cli.drill import drill as run_drill  # noqa: PLC0415
+    from trido.cli.drill import drill_plan  # noqa: PLC0415
+
     if plan is not None:
         return drill_plan(plan, where or name or "", seed=seed, seconds=seconds, as_json=json)
     return run_drill(name, where, all_of_them=all, as_json=json)
@@ -271,6 +272,8 @@ def doctor(
         An item that may fail, and why: `item=reason`, or `item:id=reason` for one id. The app's
         module may have such reasons, too, in a table by item, `WAIVED`.
     """
+    from trido.cli.doctor import doctor as examine  # noqa: PLC0415  # as above
+
     return examine(where, waive=waive or (), as_json=json)
 
 
