@@ -115,7 +115,7 @@ async def test_a_journal_that_cannot_be_read_is_asked_again() -> None:
     agent = keeper(does={"pay": [Charge("x", 100.0)]})
     async with killed(books, agent, till=Till()) as rt:
         await (await rt.start_agent(agent, id="a")).call(do("pay"))
-    books.reads_fail = 2  # the dead letters, and who is to be woken
+    books.reads_fail = 2  # who is to be woken, and the dead letters there are
     async with office(books, agent, till=Till()) as rt:
         await settle()
         assert rt.agents() == ()

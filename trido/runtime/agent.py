@@ -71,6 +71,9 @@ class Agent(Definition[S]):
         (``"buffered"``); and that also if the machine crashes (``"sync"``). The last two need a
         runtime with a journal, and go on after a crash with what was committed, whatever
         ``recover`` says.
+      dedupe: of a durable agent: how many ids of applied inputs are kept (``1000``), for how long
+        (``timedelta(hours=1)``), or both, as a pair. A signal whose id is known runs no turn.
+      history: of a durable agent: how many turns can be read again.
 
     Raises:
       SpecError: an argument is not what it may be.

@@ -44,6 +44,7 @@ class Asleep:
 
     def set(self, pause: float = 0.0) -> None:
         """Wake it when its first timer is due, and not before a pause is over."""
+        self.silence()
         if self._due is not None:
             when = trio.current_time() + max(self._place.env.wait_for(self._due), pause)
             self._alarm = self._place.dispatcher.at(when, self)

@@ -25,8 +25,9 @@ from trido.runtime.errors import AgentStopped, OutcomeUnknown, nobody
 from trido.runtime.executors import Delivery, Executor
 from trido.runtime.family import FamilyDirective, FamilyErrand
 from trido.runtime.ids import new_id
+from trido.runtime.knocking import knock
 from trido.runtime.monitors import down, exits
-from trido.runtime.partition import partition_of
+from trido.runtime.partition import named_by, partition_of
 from trido.runtime.ref import AgentRef
 from trido.runtime.standing import Standing, give_up
 
@@ -134,10 +135,45 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
     else:
         receiver = receiver_of(place, to)
         if receiver is None:
-            id = to.id if isinstance(to, Address) else to
-            place.bury(signal, nobody(id, place.id), to=to)
+            _not_there(place, to, signal)
         else:
             _send(place, receiver, signal)
+
+
+@final
+class Sent:
+    """A signal for an agent that is not there."""
+
+    __slots__ = ("_id", "_sender", "_signal")
+
+    def __init__(self, sender: Place, id: str, signal: Signal) -> None:
+        self._sender = sender
+        self._id = id
+        self._signal = signal
+
+    def send(self, receiver: Place) -> None:
+        """It is there."""
+        _send(self._sender, receiver, self._signal)
+
+    def bury(self, error: AgentError) -> None:
+        """It will not be."""
+        self._sender.bury(self._signal, error, to=self._id)
+
+
+def _not_there(place: Place, to: Address | str, signal: Signal) -> None:
+    id = id_of_receiver(place, to)
+    if place.env.may_come(id):
+        knock(place, id, Sent(place, id, signal))
+    else:
+        name = to.id if isinstance(to, Address) else to
+        place.bury(signal, nobody(name, place.id), to=id or to)
+
+
+def id_of_receiver(place: Place, to: Address | str) -> str:
+    """The id of whom an agent means; none if there can be no such agent."""
+    if isinstance(to, Address):
+        return to.id
+    return "" if to == PARENT else named_by(place.id, to)
 
 
 def receiver_of(place: Place, to: Address | str) -> Place | None:

@@ -36,7 +36,7 @@ from trido.agents.errors import AgentError
 from trido.journal import JournalError, Unavailable
 from trido.journal.errors import again
 from trido.journal.operations import Claim, Find
-from trido.journal.rows import AgentKey, Kept, Recovery
+from trido.journal.rows import AgentKey, Keep, Kept, Recovery
 from trido.journal.session import Session
 from trido.runtime import turns
 from trido.runtime.ahead import AHEAD, Ahead, deferred, key_of, split, verdict
@@ -149,13 +149,18 @@ class Durable(Generic[S]):
 
     async def _claim(self) -> Recovery:
         pauses = iter(_PAUSES)
-        write = Claim(self.key, self.place.agent.name, known=KNOWN)
+        write = Claim(self.key, self.place.agent.name, keep=self._keep(), known=KNOWN)
         while True:
             try:
                 return await self.session.write(write, sync=self.is_sync)
             except Unavailable as error:
                 _LOG.warning("agent %r waits for its journal: %s", self.place.id, error)
             await trio.sleep(next(pauses, _PAUSES[-1]))
+
+    def _keep(self) -> Keep:
+        settings = self.place.settings
+        most, age = settings.dedupe
+        return Keep(history=settings.history, dedupe=most, dedupe_for=int(age.total_seconds()))
 
     async def _take_over(self, recovery: Recovery) -> None:
         """Go on with what another process has left."""

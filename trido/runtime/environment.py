@@ -26,11 +26,16 @@ if TYPE_CHECKING:
     from trido.journal.session import Session
     from trido.runtime.drain import Drain
     from trido.runtime.executors import Executor
+    from trido.runtime.knocking import Knock
     from trido.runtime.place import AgentPlace
     from trido.runtime.probe import Probe
     from trido.runtime.ref import AgentRef
     from trido.runtime.runtime import Runtime
     from trido.runtime.watchdog import Watchdog
+
+
+GONE: Final = 10_000
+"""Of how many durable agents that have ended the ids are kept."""
 
 
 @final
@@ -70,6 +75,10 @@ class Environment:
     """What writes for that journal, and reads from it."""
     session: Session | None = None
     """The journal, while it is open."""
+    knocking: dict[str, list[Knock]] = Factory(dict)
+    """What is to be sent to agents that a journal may have, while they are looked for."""
+    gone: dict[str, None] = Factory(dict)
+    """The durable agents that ended for good last: nobody wakes them by sending to them."""
     awaited: dict[str, list[Callable[[], object]]] = Factory(dict)
     """What is to be sent to agents that are not there yet, by their ids."""
     letters: DeadLetters | None = None
@@ -85,8 +94,44 @@ class Environment:
 
     def arrived(self, place: AgentPlace[Any]) -> None:
         """An agent is there: send it what was kept for it."""
+        self.gone.pop(place.id, None)
         for send in self.awaited.pop(place.id, ()):
             send()
+        self.found(place.id)
+
+    def left(self, place: AgentPlace[Any]) -> None:
+        """An agent has ended for good."""
+        if place.settings.durability != "none":
+            self.gone[place.id] = None
+            if len(self.gone) > GONE:
+                del self.gone[next(iter(self.gone))]
+
+    # Those that a journal has -------------------------------------------------------------------
+
+    def may_come(self, id: str) -> bool:
+        """Whether an agent that is not there may be in the journal."""
+        return self.session is not None and bool(id) and id not in self.gone
+
+    def look_for(self, id: str) -> None:
+        """Wake an agent, if the journal has it; then say so: see `found`."""
+        if self.runtime is not None:  # pragma: no branch - nobody else has a journal
+            self.runtime.look_for(id)
+
+    def knock(self, id: str, one: Knock) -> None:
+        """Somebody sends to an agent that is not there."""
+        self.knocking.setdefault(id, []).append(one)
+        self.look_for(id)
+
+    def knocks_no_more(self, id: str, one: Knock) -> None:
+        """It has been given up."""
+        knocking = self.knocking.get(id, [])
+        if one in knocking:
+            knocking.remove(one)
+
+    def found(self, id: str) -> None:
+        """Whoever was looked for is there, or is nowhere."""
+        for one in self.knocking.pop(id, ()):
+            one.answer(self.places.get(id))
 
     @property
     def is_ending(self) -> bool:

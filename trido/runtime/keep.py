@@ -18,6 +18,7 @@ from trido.runtime import carrying
 from trido.runtime.envelope import Envelope
 from trido.runtime.errors import AgentStopped, NoSuchAgent, nobody
 from trido.runtime.family import FamilyErrand
+from trido.runtime.knocking import knock
 from trido.runtime.partition import named_by
 from trido.runtime.standing import Standing, bury, give_up
 
@@ -53,6 +54,8 @@ def carry_out_when_there(place: Place, emit: Emit, standing: Standing) -> None:
     else:
         waiting = place.env.awaited.setdefault(id, [])
         waiting.append(lambda: None if place.has_ended else carry_out(place, emit, standing))
+        if place.env.may_come(id):
+            place.env.look_for(id)
 
 
 def _receiver_of(place: Place, emit: Emit) -> str | None:
@@ -74,13 +77,40 @@ def _emit(place: Place, emit: Emit, standing: Standing) -> None:
 
 
 def _send(place: Place, emit: Emit, standing: Standing) -> None:
-    receiver = carrying.receiver_of(place, cast("Address | str", emit.to))
-    if receiver is None:
-        to = str(_receiver_of(place, emit) or PARENT)
-        bury(place, emit, standing, nobody(to, place.id))
-        standing.settle("dead", "there is no such agent")
+    to = cast("Address | str", emit.to)
+    receiver, id = carrying.receiver_of(place, to), carrying.id_of_receiver(place, to)
+    sent = Sent(place, emit, standing)
+    if receiver is not None:
+        sent.send(receiver)
+    elif place.env.may_come(id):
+        knock(place, id, sent)
     else:
-        place.outbox.put(receiver, Posted(emit, place, receiver, standing))
+        sent.bury(nobody(id or PARENT, place.id))
+
+
+@final
+class Sent:
+    """A signal that a durable agent emitted to another, before that is known to be there."""
+
+    __slots__ = ("_emit", "_sender", "_standing")
+
+    def __init__(self, sender: Place, emit: Emit, standing: Standing) -> None:
+        self._sender = sender
+        self._emit = emit
+        self._standing = standing
+
+    def send(self, receiver: Place) -> None:
+        """It is there."""
+        posted = Posted(self._emit, self._sender, receiver, self._standing)
+        self._sender.outbox.put(receiver, posted)
+
+    def bury(self, error: AgentError) -> None:
+        """It is not, or its sender waits no more."""
+        if isinstance(error, AgentStopped):
+            give_up(self._sender, self._emit, self._standing, error)
+        else:
+            bury(self._sender, self._emit, self._standing, error)
+            self._standing.settle("dead", "there is no such agent")
 
 
 @final

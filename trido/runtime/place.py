@@ -343,6 +343,7 @@ class AgentPlace(Sleeping[S]):
 
     def _leave(self) -> None:
         """It has ended for good: its name is free, and nobody waits for it."""
+        self.env.left(self)
         if self.env.places.get(self.id) is self:
             del self.env.places[self.id]
             self.env.former[self.id] = self.ref

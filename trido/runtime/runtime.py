@@ -186,6 +186,11 @@ class Runtime:
             given["durability"] = "sync"
         await self.start_spec(agent.spec(id=id, runtime=self, **given))
 
+    def look_for(self, id: str) -> None:
+        """Wake an agent that somebody sends to, if the journal has it."""
+        if self._waker is not None:  # pragma: no branch - there is a journal
+            self._waker.look_for(id)
+
     def look_after(self, id: str) -> None:
         """An agent that sleeps was forgotten: see to what the journal has of it."""
         if self._waker is not None:  # pragma: no branch - only durable agents are forgotten

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict, final
+from datetime import timedelta
+from typing import Any, Final, Literal, TypeAlias, TypedDict, final
 
 from attrs import field, frozen
 
@@ -47,6 +48,9 @@ def max_errors(n: int, within: float) -> MaxErrors:
     return MaxErrors(n, within)
 
 
+Dedupe: TypeAlias = int | timedelta | tuple[int, timedelta]
+"""For how long, or of how many at most, the ids of applied inputs are kept; or both."""
+DEDUPE: Final = (100_000, timedelta(days=7))
 ErrorPolicy: TypeAlias = Verdict | MaxErrors | Callable[[Any], Verdict]
 
 
@@ -54,6 +58,8 @@ class SettingOptions(TypedDict, total=False):
     """The settings, as keyword arguments."""
 
     durability: Durability
+    dedupe: Dedupe
+    history: int
     mailbox: int
     overflow: Overflow
     keep_mailbox: bool
@@ -73,6 +79,13 @@ def _tuple(value: object) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else value
 
 
+def _pair(value: object) -> Any:
+    """How many, and for how long; what is not said is as it is by itself."""
+    if isinstance(value, timedelta):
+        return (DEDUPE[0], value)
+    return value if isinstance(value, tuple) else (value, DEDUPE[1])
+
+
 @final
 @frozen(kw_only=True, eq=False, repr=False)
 class Settings(ByFields):
@@ -84,6 +97,8 @@ class Settings(ByFields):
 
     of: str = field(eq=False, repr=False)
     durability: Durability = "none"
+    dedupe: tuple[int, timedelta] = field(default=DEDUPE, converter=_pair)
+    history: int = 1_000
     mailbox: int = 1024
     overflow: Overflow = "block"
     keep_mailbox: bool = True
@@ -101,6 +116,8 @@ class Settings(ByFields):
     def __attrs_post_init__(self) -> None:
         of = self.of
         one_of(of, "durability", self.durability, ("none", "buffered", "sync"))
+        self._check_dedupe()
+        count(of, "history", self.history, least=1, infinite=False)
         count(of, "mailbox", self.mailbox, least=1, infinite=False)
         one_of(of, "overflow", self.overflow, ("block", "reject", "drop_newest", "drop_oldest"))
         flag(of, "keep_mailbox", self.keep_mailbox)
@@ -114,6 +131,14 @@ class Settings(ByFields):
         self._check_children()
         self._check_schedules()
         self._check_subscribe()
+
+    def _check_dedupe(self) -> None:
+        match self.dedupe:
+            case (int() as most, timedelta() as age) if most > 0 and age >= timedelta(seconds=1):
+                if not isinstance(most, bool):
+                    return
+        allowed = "a number of ids > 0, a timedelta of a second at least, or a pair of them"
+        raise SpecError("dedupe", self.dedupe, allowed, of=self.of)
 
     def _check_idle_timeout(self) -> None:
         if not is_number(self.idle_timeout) or self.idle_timeout <= 0:

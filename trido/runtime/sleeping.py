@@ -76,26 +76,32 @@ class Sleeping(Errands[S]):
         """Its run has ended for that."""
         self.hibernates = False
         self._ended = AgentStopped  # nobody serves it: whoever sends to it wakes it first
-        self._give_back()
+        is_wanted = bool(self.mailbox) or self.flight is not None
+        due = None if is_wanted else self._put_away()
+        self.asleep = Asleep(self._whole, due)
         self._dormitory.enter(self._whole)
-        if self.mailbox or self.mailbox.waiting or self.flight is not None:
+        if is_wanted:
             self._get_up_soon()
+        else:
+            self._give_back()
+            self.asleep.set()
+
+    def _put_away(self) -> datetime | None:
+        """Leave to the journal what that has; when the first timer there is due."""
+        durable, due = self.durable, self.next_timer
+        if durable is None or not durable.is_settled or durable.ledger.told:
+            return None
+        if self._timers is not None:  # pragma: no branch - a durable run has them
+            self._timers.restore(())
+        self.durable = self._timers = None
+        return due
 
     def _give_back(self) -> None:
-        """Keep what nobody else has, and no more."""
-        due = None
-        if self.durable is not None and self.durable.is_settled and not self.durable.ledger.told:
-            due = self.next_timer
-            if self._timers is not None:  # pragma: no branch - a durable run has them
-                self._timers.drop()
-            self.durable = self._timers = None
         self._outbox = self._outbox or None
         self._runs = self._runs or None
         self._monitors = self._monitors or None
         self._waiting = self._waiting or None
         self._ended_run = None
-        self.asleep = Asleep(self._whole, due)
-        self.asleep.set()
 
     # Getting up ---------------------------------------------------------------------------------
 
@@ -147,6 +153,7 @@ class Sleeping(Errands[S]):
         """It could not get up: whoever waited for that is told, and it sleeps as before."""
         end, asleep = self._ended_run, self.asleep
         self._ended = AgentStopped
+        self._put_away()
         self._fail_all(None if end is None else end.reason)
         if asleep is not None:  # pragma: no branch - that is who could not get up
             asleep.set(pause=_PAUSE)

@@ -16,11 +16,11 @@ import trio
 
 from trido.agents.codec.times import micros, moment_of
 from trido.journal import JournalError
-from trido.journal.operations import Waking
+from trido.journal.operations import Agents, Waking
 from trido.journal.rows import AgentKey, Wake
 from trido.journal.session import Session
 from trido.runtime.agent import Agent
-from trido.runtime.naming import id_of
+from trido.runtime.naming import id_of, key_of
 from trido.supervision import (
     ChildAlreadyPresent,
     ChildAlreadyStarted,
@@ -67,6 +67,8 @@ class Waker:
         self._seen: set[str] = set()
         self._starting: dict[str, trio.Event] = {}
         self._woken: set[str] = set()
+        self._nursery: trio.Nursery | None = None
+        self._fetching = trio.CapacityLimiter(AT_ONCE)
 
     def stop(self) -> None:
         """Wake nobody any more."""
@@ -102,14 +104,18 @@ class Waker:
         if session is None:  # pragma: no cover - it is opened before
             return
         with self._scope, session.watch(self._told):
-            while True:
-                self._hint = trio.Event()
-                due = await self._look(session)
-                with trio.CancelScope() as scope:
-                    if due is not None:
-                        wait = self._runtime.env.wait_for(due)
-                        scope.deadline = trio.current_time() + max(wait, 0.0)
-                    await self._hint.wait()
+            async with trio.open_nursery() as self._nursery:
+                await self._watch(session)
+
+    async def _watch(self, session: Session) -> None:
+        while True:
+            self._hint = trio.Event()
+            due = await self._look(session)
+            with trio.CancelScope() as scope:
+                if due is not None:
+                    wait = self._runtime.env.wait_for(due)
+                    scope.deadline = trio.current_time() + max(wait, 0.0)
+                await self._hint.wait()
 
     def _told(self, agent: AgentKey, due: int | None) -> None:
         """Somebody has something to do: if it does not run, it is looked at."""
@@ -169,6 +175,42 @@ class Waker:
                 if id not in self._runtime.env.places:
                     self._starting[id] = trio.Event()
                     nursery.start_soon(self._wake, wake, limiter)
+
+    def look_for(self, id: str) -> None:
+        """Start an agent that somebody sends to, if the journal has it; then tell who waits."""
+        nursery = self._nursery
+        if nursery is None or self._scope.cancel_called:
+            self._runtime.env.found(id)
+        else:
+            context = nursery.parent_task.context.copy()
+            context.run(lambda: nursery.start_soon(self._look_for, id, name=f"looking for {id}"))
+
+    async def _look_for(self, id: str) -> None:
+        session, starting = self._runtime.env.session, self._starting.get(id)
+        try:
+            if starting is not None:
+                await starting.wait()
+            elif session is not None and id not in self._runtime.env.places:
+                await self._fetch(session, id)
+        finally:
+            self._runtime.env.found(id)
+
+    async def _fetch(self, session: Session, id: str) -> None:
+        self._starting[id] = trio.Event()
+        try:
+            async with self._fetching:
+                await self._start_stored(session, id)
+        finally:
+            self._starting.pop(id).set()
+
+    async def _start_stored(self, session: Session, id: str) -> None:
+        try:
+            found = await session.read(Agents(key_of(id)))
+        except JournalError as error:
+            _LOG.warning("agent %r, who is sent something, cannot be looked for: %s", id, error)
+            return
+        for one in found:
+            await self._start(id, self._agents.get(one.name), one.name)
 
     async def _wake(self, wake: Wake, limiter: trio.CapacityLimiter) -> None:
         id = id_of(wake.agent)
