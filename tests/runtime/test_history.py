@@ -151,7 +151,8 @@ async def test_an_agent_of_a_partition_is_read_by_either_name() -> None:
     async with office(journal, agent) as rt:
         ref = await rt.activate(agent, "k", partition="acme")
         await ref.call(do("tell"))
-        for id, more in (("log/k", {"partition": "acme"}), ("//acme/log/k", {})):
+        elsewhere: dict[str, Any] = {"partition": "acme"}
+        for id, more in (("log/k", elsewhere), ("//acme/log/k", {})):
             (past,) = await turns(rt.history, agent, id, **more)
             assert past.turn.agent_id == "//acme/log/k"
             assert past.directives[0].id == "//acme/log/k/1.0"

@@ -14,7 +14,10 @@ class CodecError(AgentError):
       what: of what it is a part: ``"state of Agent 'counter'"``.
       path: where in that, from its root ``$``.
       rule: what was expected there, and what can be done. It never shows what was found.
+      file: the journal that it was read from, or was to be written to, where that is known.
     """
+
+    file: str = ""
 
     def __init__(self, what: str, path: str, rule: str) -> None:
         super().__init__(what, path, rule)
@@ -23,7 +26,8 @@ class CodecError(AgentError):
         self.rule = rule
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.path}: {self.rule}"
+        where = f"{self.file}: " if self.file else ""
+        return f"{where}{self.what}: {self.path}: {self.rule}"
 
 
 class Unencodable(CodecError):

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from trido.agents import Definition
 from trido.agents.codec import HEAD, Codec, CodecError
+from trido.agents.codec.errors import in_file
 from trido.agents.codec.text import read
 from trido.agents.directive import Directive
 from trido.journal.errors import JournalError, NotKept
@@ -71,14 +72,18 @@ class Archived(Generic[S]):
 
     def state_of(self, fields: Fields) -> S:
         """A state. Raises `CodecError`."""
-        return self.codec.state(self.agent).decode(fields) if fields else self.agent.state.initial
+        if not fields:
+            return self.agent.state.initial
+        with in_file(self.reading.file):
+            return self.codec.state(self.agent).decode(fields)
 
     def turn_of(self, step: Step) -> PastTurn[S]:
         """A turn. Raises `CodecError`."""
         past = step.past
-        given = self.codec.decode_input(
-            past.input, agent_id=id_of(self.key), revision=past.revision - 1
-        )
+        with in_file(self.reading.file):
+            given = self.codec.decode_input(
+                past.input, agent_id=id_of(self.key), revision=past.revision - 1
+            )
         return PastTurn(
             past.revision,
             given.turn,

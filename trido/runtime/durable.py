@@ -31,6 +31,7 @@ from attrs import evolve
 from outcome import Error, Outcome, capture
 
 from trido.agents import Signal, Turn
+from trido.agents.codec.errors import CodecError, in_file
 from trido.agents.directive import Directive
 from trido.agents.errors import AgentError
 from trido.journal import JournalError, Unavailable
@@ -135,7 +136,8 @@ class Durable(Generic[S]):
         if self.epoch and recovery.revision <= self._last_sent:
             self._sort_out(recovery)
         else:
-            await self._take_over(recovery)
+            with in_file(self.session.file):
+                await self._take_over(recovery)
         self.place.timers.begin(self._schedules())
         self._settle_down()
 
@@ -375,7 +377,11 @@ class Durable(Generic[S]):
         """
         place = self.place
         turn, effectful = self.turn_of(envelope)
-        ahead = self._writer.ahead(self, envelope, state, plan, turn, effectful=effectful)
+        try:
+            ahead = self._writer.ahead(self, envelope, state, plan, turn, effectful=effectful)
+        except CodecError as error:
+            error.file = self.session.file
+            raise
         place.state, place.revision = state, ahead.revision
         self._stops = self._stops or (plan is not None and plan.stops)
         self._ahead.append(ahead)

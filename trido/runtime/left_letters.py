@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trido.agents import Emit
 from trido.agents.codec.codec import Codec
-from trido.agents.codec.errors import CodecError
+from trido.agents.codec.errors import CodecError, in_file
 from trido.agents.directive import Directive
 from trido.agents.errors import AgentError
 from trido.journal.errors import Corrupt, JournalError
@@ -40,7 +40,7 @@ async def find(session: Session, codec: Codec, letters: DeadLetters) -> None:
         _LOG.warning("the dead letters that are left cannot be read: %s", error)
         return
     for entry in left[:MOST]:
-        letters.add(letter_of(codec, entry))
+        letters.add(letter_of(codec, entry, session.file))
     if len(left) > MOST:
         said = "%s: more than %d dead letters are left: the rest is told once these are resolved"
         _LOG.warning(said, session.file, MOST)
@@ -71,12 +71,13 @@ async def _of(session: Session, agent: AgentKey) -> Iterable[Entry]:
         return ()
 
 
-def letter_of(codec: Codec, entry: Entry) -> DeadLetter:
+def letter_of(codec: Codec, entry: Entry, file: str) -> DeadLetter:
     """A directive that an earlier process has left, as a dead letter."""
     id, reason = id_of(entry.agent), _reason(entry)
     directive: Directive | None = None
     try:
-        directive = codec.decode(entry.name, entry.data)
+        with in_file(file):
+            directive = codec.decode(entry.name, entry.data)
     except CodecError as error:
         reason.__cause__ = error
     signal = directive.signal if isinstance(directive, Emit) else None

@@ -5,6 +5,9 @@ That is a file of its own, since everybody knows these by name, and few need a c
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from trido.agents.codec_errors import (
     CodecError,
     Misfit,
@@ -23,6 +26,17 @@ __all__ = [
     "Undecodable",
     "Unencodable",
     "Unregistered",
+    "in_file",
     "newer",
     "unregistered",
 ]
+
+
+@contextmanager
+def in_file(file: str) -> Generator[None]:
+    """Have a `CodecError` that comes out of this say which journal it is about."""
+    try:
+        yield
+    except CodecError as error:
+        error.file = file
+        raise
