@@ -171,6 +171,9 @@ async def test_at_its_end_queued_calls_fail_and_queued_casts_are_dead_letters(ho
         errors: list[type] = []
 
         async def call() -> None:
+            if how not in ("stop", "kill"):  # in one step: all of it is queued before the end
+                it.ref.cast_nowait(end)
+                it.ref.cast_nowait(note("1"))
             try:
                 await it.ref.call(note("2"))
             except trido.AgentError as error:
@@ -182,9 +185,6 @@ async def test_at_its_end_queued_calls_fail_and_queued_casts_are_dead_letters(ho
             it.ref.cast_nowait(note("1"))
             assert len(made) == 1
             it.ref.place.in_turn = False
-        else:
-            it.ref.cast_nowait(end)
-            it.ref.cast_nowait(note("1"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call)
             if how in ("stop", "kill"):

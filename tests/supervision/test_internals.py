@@ -252,7 +252,7 @@ def test_a_request_of_somebody_who_has_gone_is_not_begun() -> None:
     impatient = CancelAtOnce()
 
     async def main() -> None:
-        async with trido.open_supervisor() as sup:
+        async with trido.open_supervisor(observers=[lambda event: None]) as sup:
             with trio.CancelScope() as impatient.scope:
                 impatient.sup = sup
                 await sup.start_child(idle)

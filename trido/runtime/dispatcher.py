@@ -152,13 +152,14 @@ class Dispatcher:
     @enable_ki_protection
     async def _run(self) -> None:
         try:
+            self._ring_all()
             while self._users or self._ready:
-                self._ring_all()
                 if self._ready:
                     self._serve()
                     await trio.lowlevel.cancel_shielded_checkpoint()
                 else:
                     await self._sleep_until(self._next())
+                self._ring_all()  # by that the last agent may end
         finally:
             self._runs = False
 

@@ -522,8 +522,8 @@ class Durable(Generic[S]):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something that was decided is not durable."""
-        return bool(self._ahead)
+        """Whether something that was decided is not durable, or waits for being counted."""
+        return bool(self._ahead) or self.ledger.is_counting
 
     async def landed(self) -> bool:
         """Wait until all is quiet; whether the turn of a start or a stop was lost on the way."""

@@ -179,6 +179,11 @@ class Ledger:
         self._open.pop(standing.id, None)
 
     @property
+    def is_counting(self) -> bool:
+        """Whether something begins as soon as the journal has counted it."""
+        return any(one.go is not None for one in self._open.values())
+
+    @property
     def is_kept(self) -> bool:
         """Whether what is given up now is for a later run to carry out."""
         return not self._durable.place.ends_for_good
@@ -229,6 +234,7 @@ class Ledger:
         if go is not None and standing.status is None:
             standing.has_begun = standing.goes_by == "started"
             go()
+        self._durable.place.went_idle()
 
     # After a claim ----------------------------------------------------------------------------
 

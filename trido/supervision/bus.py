@@ -28,6 +28,11 @@ class Bus:
             if not callable(observer):
                 raise SpecError("observers", observer, "functions of one event")
 
+    @property
+    def has_observers(self) -> bool:
+        """Whether there is anybody to tell, beside the log."""
+        return bool(self._observers)
+
     def tell(self, event: events.Event, about: About) -> BaseException | None:
         """Tell everybody, then what that caused; what was raised that is not an `Exception`."""
         if not self._observers:

@@ -40,21 +40,21 @@ class RunReport:
         """The run is ready."""
         now = trio.current_time()
         self.child.announced = max(self.child.announced, self._run)
-        self._supervisor.post(RunReady(now=now, id=self.child.id, run=self._run, value=value))
+        self._supervisor.tell(RunReady(now=now, id=self.child.id, run=self._run, value=value))
 
     def failing(self, error: Exception) -> None:
         """The run cannot go on."""
         now = trio.current_time()
-        self._supervisor.post(RunFailing(now=now, id=self.child.id, run=self._run, error=error))
+        self._supervisor.tell(RunFailing(now=now, id=self.child.id, run=self._run, error=error))
 
     def unkillable(self) -> None:
         """The run was killed, and will not end."""
         now = trio.current_time()
-        self._supervisor.post(RunStuck(now=now, id=self.child.id, run=self._run))
+        self._supervisor.tell(RunStuck(now=now, id=self.child.id, run=self._run))
 
     def ended(self, end: End) -> None:
         """The run has ended."""
         self.is_over = True
         self.child.run = None
         now, u = trio.current_time(), random.random()
-        self._supervisor.post(RunEnded(now=now, u=u, id=self.child.id, run=self._run, end=end))
+        self._supervisor.tell(RunEnded(now=now, u=u, id=self.child.id, run=self._run, end=end))

@@ -12,6 +12,9 @@ Why it is built this way; each part was seen to be needed:
 - Every way out of the task kills what still runs, or the shields would keep it hanging.
 - The task yields at least once between two inputs that restart something: a restart loop whose
   child crashes before its first checkpoint would otherwise never let anybody in.
+- While the task sleeps, whoever has something for it does its work on the spot: two changes of task
+  take longer than most inputs do. What fails there fails in the supervisor's own task all the same,
+  so it reaches whoever waits; and who restarts something there leaves what comes next to that task.
 - Runs are compared by number. A run that was given up may still report; it must not be taken for
   its successor.
 """
@@ -61,6 +64,7 @@ from trido.supervision.messages import (
     Operation,
     Reply,
     Request,
+    RunReady,
     StartRun,
     Stop,
     Stuck,
@@ -94,6 +98,32 @@ _SLICE: Final = 64
 """How many inputs are handled at most before other tasks get their turn."""
 
 
+@final
+class Caller:
+    """Whoever asked for a change, and waits until it is made."""
+
+    __slots__ = ("error", "is_answered", "task")
+
+    def __init__(self) -> None:
+        self.task: Task | None = None
+        """Its task, once that sleeps."""
+        self.is_answered: bool = False
+        self.error: Exception | None = None
+
+    def answer(self, error: Exception | None) -> None:
+        """It is made; or it is not, because of ``error``."""
+        self.is_answered, self.error = True, error
+        if self.task is not None:
+            trio.lowlevel.reschedule(self.task, Value(None) if error is None else Error(error))
+            self.task = None
+
+    def raise_error(self) -> None:
+        """Raise why it is not made, if it is not. It is not kept: that would be a cycle."""
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+
+
 class SupervisorBase:
     """What static and dynamic supervisors have in common. Not to be made by hand."""
 
@@ -122,13 +152,14 @@ class SupervisorBase:
         self.nursery: trio.Nursery | None = None
         self._inbox: deque[Input] = deque()
         self._sleeper: Task | None = None
-        self._callers: dict[int, Task] = {}
+        self._callers: dict[int, Caller] = {}
+        """Who waits for the reply of which number."""
         self._number = 0
         self.error: BaseException | None = None
         """What leaves the supervisor once it has ended, if anything."""
         self.told_to_end: Literal["stopped", "killed"] | None = None
         """How the supervisor above asked it to end, if it did."""
-        self._finished = False
+        self._finished = self._gives_up = False
         self.settled: trio.Event = trio.Event()
         self.winds_up: trio.Event = trio.Event()
         """Set once it stops its children for good. What a place has left behind ends then, too."""
@@ -329,8 +360,17 @@ class SupervisorBase:
         self._number += 1
         number = self._number
         now, u = trio.current_time(), random.random()
-        self.post(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
-        self._callers[number] = trio.lowlevel.current_task()
+        caller = self._callers[number] = Caller()
+        self.tell(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
+        if caller.is_answered:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            caller.raise_error()
+        else:
+            await self._sleep_until_answered(number, caller)
+        return before
+
+    async def _sleep_until_answered(self, number: int, caller: Caller) -> None:
+        caller.task = trio.lowlevel.current_task()
 
         def abort(_: RaiseCancelT) -> Abort:
             del self._callers[number]
@@ -339,7 +379,6 @@ class SupervisorBase:
             return Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)
-        return before
 
     def refuse_deadlock(self, what: str) -> None:
         """Raise `DeadlockError` if the calling task's child cannot be started or stopped first."""
@@ -396,19 +435,25 @@ class SupervisorBase:
             while not self._finished:
                 await self._sleep_until(self._machine.next_deadline())
                 self._work()
+                if self._gives_up:
+                    self.body_scope.cancel(reason=f"supervisor {self.id!r} gives up")
         except BaseException as exc:
             self.abandon(exc)
             raise
 
-    def _work(self) -> None:
+    def _work(self) -> bool:
+        """Handle what is in the inbox, but not all at once; whether something was restarted."""
         restarted = False
         for _ in range(_SLICE):
-            if not self._inbox or restarted or self._finished:
+            if not self._inbox or self._finished:
                 break
-            restarted = self._handle(self._inbox.popleft())
+            if restarted and not isinstance(self._inbox[0], RunReady):
+                break  # that may restart something, too
+            restarted = self._handle(self._inbox.popleft()) or restarted
         now = trio.current_time()
         if not self._finished and self._machine.next_deadline() <= now:
-            self._handle(Tick(now=now, u=random.random()))
+            restarted = self._handle(Tick(now=now, u=random.random())) or restarted
+        return restarted
 
     def _handle(self, event: Input) -> bool:
         """Hand ``event`` in and carry out what follows; whether something was restarted."""
@@ -419,9 +464,6 @@ class SupervisorBase:
         for operation in self._machine.handle(event):
             _CARRY_OUT[type(operation)](self, operation)
             restarted = restarted or (isinstance(operation, StartRun) and operation.run > 1)
-        # The Cancelled of a body that was interrupted here keeps this frame: not the error, too.
-        operation = None
-        del event
         if self._machine.phase == "running" and not self.settled.is_set():
             self.settled.set()
             if self._report is not None:
@@ -451,6 +493,37 @@ class SupervisorBase:
         finally:
             self._sleeper = None
 
+    def tell(self, event: Input) -> None:
+        """Hand ``event`` in: on the spot if the supervisor's task sleeps, else it has its turn.
+
+        With observers it always has its turn: they are called in the supervisor's task.
+        """
+        if self._sleeper is None or self.bus.has_observers:
+            self.post(event)
+        else:
+            self._work_here(event, self._sleeper)
+
+    def _work_here(self, event: Input, sleeper: Task) -> None:
+        """Do the work of the supervisor's task in the calling one, and wake it if more is left."""
+        try:
+            self._sleeper = None  # what follows from this waits in the inbox
+            due = self._machine.next_deadline()
+            self._inbox.append(event)
+            # What is started here has the context of the supervisor's task, as ever.
+            restarted = sleeper.context.run(self._work)
+            machine = self._machine
+            if (
+                self._inbox
+                or restarted
+                or machine.phase != "running"
+                or machine.next_deadline() < due
+            ):
+                trio.lowlevel.reschedule(sleeper)
+            else:
+                self._sleeper = sleeper
+        except BaseException as error:  # noqa: ASYNC103  # it is raised where it belongs
+            trio.lowlevel.reschedule(sleeper, Error(error))
+
     def post(self, event: Input) -> None:
         """Put ``event`` into the inbox."""
         if not self._finished:
@@ -477,10 +550,10 @@ class SupervisorBase:
         self._finished = True
         self.winds_up.set()
         callers, self._callers = self._callers, {}
-        for task in callers.values():
+        for caller in callers.values():
             stopped = errors.SupervisorStopped(self.id)
             stopped.__cause__ = self.error
-            trio.lowlevel.reschedule(task, Error(stopped))
+            caller.answer(stopped)
 
     def _end(self) -> None:
         self._finish()
@@ -558,13 +631,15 @@ class SupervisorBase:
             self.post(Fail(now=event.time, error=fatal))
 
     def _reply(self, operation: Reply) -> None:
-        error = operation.error
-        answer = Value(None) if error is None else Error(error)
-        if operation.number in self._callers:
-            trio.lowlevel.reschedule(self._callers.pop(operation.number), answer)
+        caller = self._callers.get(operation.number)
+        if caller is not None:
+            caller.answer(operation.error)
+            del self._callers[operation.number]
 
     def _interrupt_body(self, operation: InterruptBody) -> None:
-        self.body_scope.cancel(reason=f"supervisor {self.id!r} gives up")
+        # By the supervisor's task, see above: the body's Cancelled keeps all the frames that it was
+        # ordered from, and on the spot there may be any.
+        self._gives_up = True
 
     def _stuck(self, operation: Stuck) -> None:
         if self._report is not None:
