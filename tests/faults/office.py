@@ -13,11 +13,11 @@ import trio
 import trido
 from tests.faults import audit, orders
 from tests.faults.desks import SEEN
-from tests.faults.guest import GuestRun
 from tests.faults.orders import WORKSHOP, Book
 from tests.faults.outside import Outside
 from tests.faults.roles import APPRENTICE, Role, agent_of
 from trido.runtime.place import AgentPlace
+from trido.testing.guest import GuestRun
 
 BASE_TASKS: Final = 4
 LOOK_EACH: Final = 30

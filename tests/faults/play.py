@@ -11,12 +11,12 @@ import trio
 from attrs import define
 
 import trido
-from tests.faults.guest import GuestRun
 from tests.faults.judged import JudgedMachine
 from tests.faults.troupe import Cast, Part, Path, Player, Stage
 from trido.supervision.bus import Observer
 from trido.supervision.records import Record, Settings
 from trido.supervision.supervisor import SupervisorBase
+from trido.testing.guest import GuestRun
 
 BASE_TASKS = 4
 

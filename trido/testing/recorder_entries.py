@@ -11,6 +11,7 @@ from trido.agents import Directive, Signal, Turn
 from trido.agents.secrets import redacted
 from trido.runtime.dead_letters import DeadLetter
 from trido.supervision.events import Event
+from trido.testing.plan_errors import InjectedCrash
 
 Outcome: TypeAlias = Literal["done", "failed", "cancelled"]
 SHOWN: Final = 60
@@ -72,6 +73,8 @@ class RunEnded(Entry):
 
     def said(self) -> str:
         """What happened, in a few words."""
+        if isinstance(self.reason, InjectedCrash):
+            return f"crashes by the plan: {self.reason}"
         why = "" if self.reason is None else f": {shown(self.reason)}"
         return f"ends, {self.kind}{why}"
 

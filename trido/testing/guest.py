@@ -1,7 +1,8 @@
 """A Trio run that goes on only when it is told to: guest mode, in one thread, in virtual time.
 
-Hypothesis is the host. Between two steps of its machine nothing runs; a step is carried out in the
-run, and then everything happens that can happen without time passing.
+The host is whoever tests: a state machine of Hypothesis, or a plain function. Between two steps
+nothing runs; a step is carried out in the run, and then everything happens that can happen without
+time passing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import Any, Final, cast
+from typing import Any, Final, cast, final
 from unittest.mock import patch
 
 import outcome
@@ -23,10 +24,22 @@ RUN_CONTEXT: Final = cast("Any", trio._core._run.GLOBAL_RUN_CONTEXT)
 """Trio's own, which it has no public name for."""
 
 
+@final
 class GuestRun:
+    """Run ``main`` in virtual time, step by step, in the order that ``seed`` decides.
+
+    It has run as far as it comes without time passing. There is one at a time in a thread, and no
+    other run of Trio; `close` has it end.
+
+    Args:
+      main: an async function. Have it wait for what ends it.
+      seed: what decides the order of tasks.
+    """
+
     def __init__(self, main: Callable[[], Awaitable[object]], *, seed: int) -> None:
-        self.clock = MockClock()
+        self.clock: Final = MockClock()
         self.result: outcome.Outcome[object] | None = None
+        """How it ended; None as long as it has not."""
         self._callbacks: deque[Callable[[], object]] = deque()
         self._idle: Callable[[outcome.Outcome[Any]], object] | None = None
         self._token: trio.lowlevel.TrioToken | None = None
@@ -69,17 +82,20 @@ class GuestRun:
         self.result = result
         self._patches.close()
 
-    def do(self, fn: Callable[[], object], *, ticks: int = TICKS) -> None:
+    def do(self, fn: Callable[[], object], *, ticks: int | None = None) -> None:
         """Call ``fn`` in the run, and let everything happen that follows from it at once.
 
         With ``ticks``, only so much of it; then the rest happens with what is done next.
+
+        Raises:
+          trio.RunFinishedError: the run has ended.
+          AssertionError: it never comes to rest.
         """
-        assert self._token is not None
-        self._token.run_sync_soon(fn)
+        cast("trio.lowlevel.TrioToken", self._token).run_sync_soon(fn)
         self._go_on(ticks)
 
     def sleep(self, seconds: float, look: Callable[[], object] = lambda: None) -> None:
-        """Let time pass, and stop at whatever is due on the way, to have a look at it."""
+        """Let time pass, and stop at whatever is due on the way: there ``look`` is called."""
         end = self.clock.current_time() + seconds
         while self.result is None and (now := self.clock.current_time()) < end:
             due = self._runner.deadlines.next_deadline()
@@ -88,26 +104,37 @@ class GuestRun:
             look()
 
     def close(self, finish: Callable[[], object]) -> None:
-        """Have the run end: ``finish`` is what its main task waits for."""
+        """Have the run end: ``finish`` is what its main task waits for.
+
+        A run that does not end by that is given up, so that another can begin.
+
+        Raises:
+          BaseException: whatever ``main`` raised.
+        """
         if self.result is None:
             self.do(finish)
         if self.result is None:
-            # Something went wrong. It must not cost the examples that follow their runs.
-            RUN_CONTEXT.__dict__.clear()
-            self._patches.close()
+            self._give_up()
         else:
             self.result.unwrap()
 
-    def _go_on(self, ticks: int = TICKS) -> None:
+    def _go_on(self, ticks: int | None = None) -> None:
         idle, self._idle = self._idle, None
         if idle is not None:
             # Nobody waited for I/O: what woke the run is found by the next look at it.
             idle(outcome.Value([]))
         self._settle(ticks)
 
-    def _settle(self, ticks: int = TICKS) -> None:
-        for _ in range(ticks):
+    def _settle(self, ticks: int | None = None) -> None:
+        for _ in range(TICKS if ticks is None else ticks):
             if not self._callbacks:
                 return
             self._callbacks.popleft()()
-        assert ticks < TICKS, "it never comes to rest"
+        if ticks is None:
+            self._give_up()
+            raise AssertionError("it never comes to rest")
+
+    def _give_up(self) -> None:
+        """It must not cost others their runs."""
+        RUN_CONTEXT.__dict__.clear()
+        self._patches.close()
