@@ -343,8 +343,8 @@ def test_without_a_name_they_are_listed(trido: Command) -> None:
 
 
 @pytest.fixture
-def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two drills only: a good one and a bad one."""
+def drills(monkeypatch: pytest.MonkeyPatch) -> dict[str, Drill]:
+    """In place of those there are: a good one, and bad ones."""
 
     async def run(figures: dict[str, float]) -> dict[str, float]:
         await trio.lowlevel.checkpoint()
@@ -367,18 +367,19 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
         await trio.lowlevel.checkpoint()
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(DRILLS, "good", good)
-    monkeypatch.setitem(DRILLS, "bad", evolve(good, name="bad", example=lambda: {"crashes": 2}))
-    monkeypatch.setitem(DRILLS, "broken", evolve(good, name="broken", run=broken))
-    monkeypatch.setitem(DRILLS, "interrupted", evolve(good, name="interrupted", run=interrupted))
-    for name in [*DRILLS][:-4]:
-        monkeypatch.delitem(DRILLS, name)
+    drills = {
+        "good": good,
+        "bad": evolve(good, name="bad", example=lambda: {"crashes": 2}),
+        "broken": evolve(good, name="broken", run=broken),
+        "interrupted": evolve(good, name="interrupted", run=interrupted),
+    }
+    monkeypatch.setattr("trido.cli.drill.DRILLS", drills)
+    return drills
 
 
-@pytest.mark.usefixtures("two")
-def test_all_of_them(trido: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_of_them(drills: dict[str, Drill], trido: Command) -> None:
     assert trido("drill", "interrupted").code == 130
-    monkeypatch.delitem(DRILLS, "interrupted")
+    del drills["interrupted"]
     assert trido("drill", "--all") == Said(
         1,
         "pass  good: nothing\n"
