@@ -286,6 +286,14 @@ def test_an_app_can_be_drilled(
     assert verdict["passed"] is (code == 0)
 
 
+@pytest.mark.usefixtures("little_work")
+@pytest.mark.parametrize("name", ["crash", "crash-storm", "malformed-flood", "shutdown-under-load"])
+def test_the_support_desk_bears_what_is_drilled(name: str, trido: Command) -> None:
+    example = Path(__file__).parents[2] / "examples" / "support_desk.py"
+    said = trido("drill", name, f"{example}:desk")
+    assert said.code == 0, said.out
+
+
 @pytest.mark.parametrize(
     ("name", "attribute", "said"),
     [

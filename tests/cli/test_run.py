@@ -145,6 +145,28 @@ def test_a_signal_stops_it_in_order(name: str, code: int, trido: Command, write:
     assert trido("run", write(STOPPED.format(signal=name))) == Said(code, "tidied up\n", "")
 
 
+def test_a_second_signal_kills(trido: Command, write: Write) -> None:
+    name = write("""
+        import os, signal
+
+        async def app():
+            async with trido.open_supervisor(ChildSpec(stubborn, shutdown=3600.0)):
+                os.kill(os.getpid(), signal.SIGTERM)
+                await trio.sleep_forever()
+
+        async def stubborn(*, task_status):
+            task_status.started()
+            try:
+                await trio.sleep_forever()
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                with trido.cleanup():
+                    await trio.sleep(1800.0)
+                    print("tidied up")
+    """)
+    assert trido("run", name) == Said(143, "", "")
+
+
 # The log --------------------------------------------------------------------------------------
 
 

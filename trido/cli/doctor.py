@@ -13,11 +13,11 @@ from rich.text import Text
 
 from trido.cli.checklist import ITEMS, Result, examined
 from trido.cli.drills.kit import silence
-from trido.cli.drills.stage import staged
 from trido.cli.facts import Facts, of_spec, of_stage
 from trido.cli.job import printable
 from trido.cli.kinds import Tree, app_of
 from trido.cli.load import UserError, did_you_mean, load, said
+from trido.cli.stage import staged
 
 TABLE: Final = "WAIVED"
 """The table in the app's module of what is waived: reasons, by item."""

@@ -11,7 +11,7 @@ from trido.agents import Definition
 from trido.agents.family import SpawnAgent
 from trido.agents.schema import Record
 from trido.agents.shapes import Shape
-from trido.cli.drills.stage import Stage
+from trido.cli.stage import Stage
 from trido.runtime import Agent, AgentSpec, Executor
 from trido.runtime.place import AgentPlace
 from trido.runtime.settings import Settings

@@ -6,8 +6,8 @@ import trio
 
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
-from trido.cli.drills.stage import crash, is_back, room_for_a_crash, staged
 from trido.cli.kinds import App, Tree
+from trido.cli.stage import crash, is_back, room_for_a_crash, staged
 from trido.supervision import Backoff, ChildSpec, SupervisorSpec, events
 
 

@@ -8,11 +8,11 @@ import trio
 
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
-from trido.cli.drills.stage import crash, is_back, staged
 from trido.cli.kinds import App, Tree
+from trido.cli.stage import crash, is_back, staged
 from trido.supervision import Backoff, ChildSpec, SupervisorSpec
 
-STORM: Final = 50
+STORM: Final = 100
 """So often it crashes if nobody puts an end to it."""
 
 
@@ -54,7 +54,7 @@ DRILL = Drill(
     protection="a restart limit, which parks the child or gives up",
     limits=(
         at_least("crashes", 1),
-        at_most("crashes", 20),
+        at_most("crashes", 50),
         at_least("ends of the storm", 1),
         at_most("others that were restarted, if it was parked", 0),
     ),

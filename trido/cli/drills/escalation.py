@@ -6,9 +6,9 @@ import trio
 
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
-from trido.cli.drills.stage import Stage, crash, is_back, staged
 from trido.cli.kinds import App, Tree
 from trido.cli.load import UserError
+from trido.cli.stage import Stage, crash, is_back, staged
 from trido.supervision import ChildSpec, SupervisorSpec
 from trido.supervision.child import Child
 

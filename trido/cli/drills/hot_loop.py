@@ -13,13 +13,13 @@ from attrs import evolve, frozen
 from trido.agents import Signal
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
-from trido.cli.drills.stage import Stage, staged
 from trido.cli.kinds import App, Context
 from trido.cli.load import UserError
+from trido.cli.stage import Stage, staged
 from trido.runtime import Agent, Runtime, open_runtime
 from trido.runtime.watchdog import Blocked, WatchdogSpec
 
-LEAST: Final = 0.2
+LEAST: Final = 0.4
 """For so many seconds, at least, it computes."""
 _BEGIN: Final = 0.1
 """For so many seconds it waits, so that the watchdog's thread has begun to look."""

@@ -11,9 +11,9 @@ from trido.agents.patterns import is_exact
 from trido.cli import application
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
-from trido.cli.drills.stage import staged
 from trido.cli.kinds import App, Tree
 from trido.cli.load import UserError
+from trido.cli.stage import staged
 from trido.runtime import AgentCrashed, AgentRef
 from trido.supervision import events
 

@@ -9,9 +9,9 @@ from attrs import define
 
 from trido.cli.drills.judge import Figures, Verdict, at_least, at_most, judge
 from trido.cli.drills.kit import Drill, silence
-from trido.cli.drills.stage import Stage, staged
 from trido.cli.kinds import App
 from trido.cli.load import UserError, said
+from trido.cli.stage import Stage, staged
 from trido.testing import Fault, FaultPlan, PlanSyntaxError, inject
 from trido.testing import run as run_seeded
 

@@ -10,8 +10,8 @@ from attrs import evolve, frozen
 from trido.agents import Signal
 from trido.cli.drills.judge import Figures, at_most
 from trido.cli.drills.kit import Drill
-from trido.cli.drills.stage import all_gone, staged
 from trido.cli.kinds import App, Tree
+from trido.cli.stage import all_gone, staged
 from trido.runtime import Agent, AgentSpec
 from trido.supervision import ChildSpec, SupervisorSpec, cleanup, current_child, events
 
