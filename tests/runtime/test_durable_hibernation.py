@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +47,28 @@ async def test_a_timer_in_the_journal_wakes_it_at_its_time() -> None:
         assert ref.state().seen == ("set", "tick")
         await trio.sleep(10)
         assert (state_of(ref), books.timers("log/k")) == ("hibernated", [])
+
+
+async def test_it_looks_at_the_clock_again_before_its_timer_is_due() -> None:
+    books = Books()
+    began, fails = datetime.fromisoformat("2026-01-01T00:00:00Z"), [False]
+
+    def clock() -> datetime:
+        if fails[0]:
+            raise OSError("no clock")
+        return began + timedelta(seconds=trio.current_time())
+
+    log = keeper(does={"set": [trido.Schedule(100_000, note("tick"), key="t")]}, idle_timeout=5)
+    async with office(books, log, clock=clock) as rt:
+        ref = await rt.activate(log, "k")
+        await ref.call(do("set"))
+        await trio.sleep(50_000)
+        assert ref.incarnation == 1
+        fails[0] = True
+        await trio.sleep(10_000)
+        fails[0] = False
+        await trio.sleep(40_100)
+        assert ref.state().seen == ("set", "tick")
 
 
 async def test_a_cron_wakes_it_each_time() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 from attrs import evolve
 
 import trido
@@ -124,6 +125,37 @@ async def test_hibernate_is_a_decision_that_waits_until_nothing_is_under_way() -
         await ref.call(note("a"))
         await trio.sleep(100)
         assert state_of(ref) == "running", "once it said so, and once it slept"
+
+
+async def test_one_with_an_idle_timeout_can_sleep_before_it() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.activate(agent(idle_timeout=1000), "k")
+        await ref.call(do(trido.Hibernate()))
+        await trio.sleep(1)
+        assert state_of(ref) == "hibernated"
+
+
+async def test_if_its_place_is_taken_senders_are_told() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.activate(agent(idle_timeout=1), "k")
+        await trio.sleep(2)
+        await rt.supervisor.start_place(ref.id, trido.ChildSpec(trio.sleep_forever, id=ref.id))
+        with pytest.raises(trido.AgentCrashed) as caught:
+            await ref.call(note("a"))
+        assert isinstance(caught.value.__cause__, trido.ChildAlreadyStarted)
+        await rt.supervisor.stop_child(ref.id)
+        assert (await ref.call(note("a"))).seen == ("a",)
+
+
+async def test_whoever_restarts_it_as_it_wakes_does_no_harm() -> None:
+    log = agent(idle_timeout=1)
+    spec = log.spec(id="a")
+    async with trido.open_supervisor(spec) as sup, trio.open_nursery() as nursery:
+        ref = sup[spec].value
+        await trio.sleep(2)
+        nursery.start_soon(sup.restart_child, "a")
+        await trio.lowlevel.checkpoint()
+        assert (await ref.call(note("a"))).seen == ("a",)
 
 
 async def test_on_stop_and_on_start_and_the_lifespan_frame_each_run() -> None:

@@ -141,6 +141,22 @@ async def test_after_its_end_a_key_begins_anew_under_the_same_ref() -> None:
         assert ref.state() == Log()
 
 
+async def test_one_that_is_just_ending_is_waited_for_and_started_anew() -> None:
+    slow = Slow()
+
+    @slow.agent.on_stop
+    async def stop(state: Log) -> Log:
+        await trio.sleep(1)
+        return state
+
+    async with trido.open_runtime() as rt, trio.open_nursery() as nursery:
+        ref = await rt.activate(slow.agent, "k")
+        nursery.start_soon(ref.stop)
+        await trio.sleep(0.5)
+        assert await rt.activate(slow.agent, "k") is ref
+        assert (slow.starts, (await ref.call(note("a"))).seen) == (2, ("a",))
+
+
 async def test_one_that_ends_as_it_starts_is_no_live_agent() -> None:
     log = agent()
 

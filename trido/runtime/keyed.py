@@ -31,14 +31,15 @@ class Keys:
     async def live(self, agent: Agent[Any], key: str, partition: str) -> AgentRef[Any]:
         """The one that is live, or soon will be: see `Runtime.activate`."""
         id = id_in(partition, keyed(agent.name, key))
-        flight = self._flights.get(id)
-        if flight is None:
-            flight = self._under_way(agent, id)
+        flight = self._flights.get(id) or self._under_way(agent, id)
         if flight is None:
             await trio.lowlevel.checkpoint()
         else:
             self._runtime.supervisor.refuse_deadlock("activate an agent")
-            await flight.wait()
+            try:
+                await flight.wait()
+            except NoSuchAgent:  # it was just ending
+                return await self.live(agent, key, partition)
         return self._place(agent, id).ref
 
     def _under_way(self, agent: Agent[Any], id: str) -> Flight | None:

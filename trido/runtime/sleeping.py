@@ -107,11 +107,9 @@ class Sleeping(Errands[S]):
 
     def rouse(self) -> Flight:
         """Have it run, if it does not; whoever asks meanwhile waits for the same."""
-        flight = self.flight or Flight()
-        if self._ended is not None and self.asleep is None:
-            flight.fail(self._ended(self.id))
-        elif self.flight is None:
-            self.flight = flight
+        flight = self.flight
+        if flight is None:
+            flight = self.flight = Flight()
             if self.asleep is not None:
                 self._get_up_soon()
         return flight
@@ -134,7 +132,8 @@ class Sleeping(Errands[S]):
     async def _get_up(self, child: Child[Any]) -> None:
         try:
             if child.state == "removed":
-                await child.supervisor.start_place(self.id, Again(self._whole))
+                again = Again(self._whole)
+                await child.supervisor.start_place(again.child_id, again)
             else:
                 await child.supervisor.restart_child(child)
         except TridoError as error:
@@ -142,11 +141,13 @@ class Sleeping(Errands[S]):
 
     def _did_not_get_up(self, error: TridoError) -> None:
         self.land(error)
+        if self.asleep is None:
+            return  # it has ended, or somebody else has it running
         if isinstance(error, SupervisorStopped):
             self.end_asleep()
         elif not isinstance(error, StartFailed):  # somebody has its id in its supervisor, say
             self._fail_all(error)
-        elif self.mailbox and self.asleep is not None:  # they came when that had failed
+        elif self.mailbox:  # they came when that had failed
             self._get_up_soon()
 
     def _goes_on_sleeping(self) -> None:

@@ -68,6 +68,8 @@ class Waker:
         self._starting: dict[str, trio.Event] = {}
         self._woken: set[str] = set()
         self._nursery: trio.Nursery | None = None
+        self._early: list[str] = []
+        """Whom somebody sends to before the task runs."""
         self._fetching = trio.CapacityLimiter(AT_ONCE)
 
     def stop(self) -> None:
@@ -104,7 +106,10 @@ class Waker:
         if session is None:  # pragma: no cover - it is opened before
             return
         with self._scope, session.watch(self._told):
-            async with trio.open_nursery() as self._nursery:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                for id in self._early:
+                    self.look_for(id)
                 await self._watch(session)
 
     async def _watch(self, session: Session) -> None:
@@ -178,10 +183,12 @@ class Waker:
 
     def look_for(self, id: str) -> None:
         """Start an agent that somebody sends to, if the journal has it; then tell who waits."""
-        nursery = self._nursery
-        if nursery is None or self._scope.cancel_called:
+        if self._scope.cancel_called:
             self._runtime.env.found(id)
+        elif self._nursery is None:
+            self._early.append(id)
         else:
+            nursery = self._nursery
             context = nursery.parent_task.context.copy()
             context.run(lambda: nursery.start_soon(self._look_for, id, name=f"looking for {id}"))
 
