@@ -76,6 +76,7 @@ def tree_at(where: str, to: str) -> SupervisorSpec | DynamicSupervisorSpec:
 
 
 async def _in_loop(where: str) -> App:
+    await trio.lowlevel.checkpoint()
     return app_at(where)
 
 
