@@ -1,8 +1,9 @@
 """Any interleaving of turns, failures and kills keeps what durable agents promise.
 
 A script is drawn: what is sent, when the disk is held, fails, or does not say that it wrote, when
-an agent crashes, when the process is killed or left and started again. Then all is brought to its
-end, and what the journal has is compared with what was answered and what was done outside.
+an agent crashes or sleeps, when a key is activated, when the process is killed or left and started
+again. Then all is brought to its end, and what the journal has is compared with what was answered
+and what was done outside.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from trido.agents.codec import Codec
 from trido.journal.operations import StateAt
 from trido.journal.rows import AgentKey
 
+AT_ONCE: Final = trido.Schedule | trido.Cancel | trido.Hibernate
 OVER: Final = {"done", "failed", "dead", "unknown"}
 
 
@@ -41,7 +43,7 @@ class Ledger:
 
 
 def ledger(name: str, wants: Callable[[str], list[Any]]) -> trido.Agent[Ledger]:
-    agent = trido.Agent(name, state=Ledger, durability="sync")
+    agent = trido.Agent(name, state=Ledger, durability="sync", idle_timeout=1.5)
 
     @agent.on("note")
     def noted(state: Ledger, data: str) -> trido.Decision[Ledger]:
@@ -53,6 +55,10 @@ def ledger(name: str, wants: Callable[[str], list[Any]]) -> trido.Agent[Ledger]:
     async def slow(state: Ledger, data: str) -> Ledger:
         await trio.sleep(1)
         return evolve(state, seen=(*state.seen, data))
+
+    @agent.on("sleep")
+    def sleep(state: Ledger, data: str) -> trido.Decision[Ledger]:
+        return evolve(state, seen=(*state.seen, data)), [trido.Hibernate()]
 
     @agent.on("boom")
     def boom(state: Ledger, data: object) -> Ledger:
@@ -67,7 +73,7 @@ def wanted_of_a(text: str) -> list[Any]:
     choices: list[list[Any]] = [
         [],
         [Charge(text, n % 4)],
-        [trido.Emit(note(f"told/{text}"), to="b"), Notice(text)],
+        [trido.Emit(note(f"told/{text}"), to="b/1"), Notice(text)],
         [tick, Charge(text)],
         [trido.Cancel("k0"), Notice(text)],
     ]
@@ -109,9 +115,8 @@ class World:
         """One process, that is left or killed."""
         try:
             async with self.runtime() as rt:
-                refs = [await rt.start_agent(agent, id=agent.name) for agent in self.agents]
                 for step in script:
-                    await self.do(step, refs[0], nursery)
+                    await self.do(step, await rt.activate(self.agents[0], "1"), nursery)
                 self.books.is_dead = script[-1:] != ["sleep"]
                 self.release()
         finally:
@@ -134,7 +139,7 @@ class World:
     async def send(self, step: str, ref: trido.AgentRef[Any], nursery: trio.Nursery) -> None:
         self.count += 1
         text = f"{self.count}"
-        type = step if step in ("slow", "boom") else "note"
+        type = step if step in ("slow", "boom") else "sleep" if step == "nap" else "note"
         if step == "cast":
             await ref.cast(trido.Signal(type, text))
         elif step == "boom":
@@ -159,7 +164,7 @@ class World:
 
     async def end(self) -> None:
         async with self.runtime() as rt:
-            refs = [await rt.start_agent(agent, id=agent.name) for agent in self.agents]
+            refs = [await rt.activate(agent, "1") for agent in self.agents]
             for _ in range(3):
                 await rt.drain()
                 await trio.sleep(30)
@@ -172,7 +177,8 @@ class World:
                 assert often == 1 or text.startswith("tick"), text
 
     def check(self, ref: trido.AgentRef[Any], agent: trido.Agent[Any]) -> None:
-        history = self.books.history(agent.name)
+        id = f"{agent.name}/1"
+        history = self.books.history(id)
         assert [one.revision for one in history] == list(range(1, len(history) + 1))
         assert ref.status().revision == len(history)
         codec = Codec(
@@ -180,18 +186,18 @@ class World:
         )
         state: Any = Ledger()
         for one in history:
-            given = codec.decode_input(one.input, agent_id=agent.name, revision=one.revision - 1)
+            given = codec.decode_input(one.input, agent_id=id, revision=one.revision - 1)
             if given.is_effectful:
                 state = evolve(state, seen=(*state.seen, given.signal.data))
             else:
                 state, wanted = agent.cmd(state, given.signal, given.turn)
-                kept = [one for one in wanted if not isinstance(one, trido.Schedule | trido.Cancel)]
+                kept = [one for one in wanted if not isinstance(one, AT_ONCE)]
                 assert len(kept) == len(one.directives)
-            fields = self.books.read(StateAt(AgentKey(agent.name), one.revision))
+            fields = self.books.read(StateAt(AgentKey(id), one.revision))
             assert fields is not None
             assert codec.state(agent).decode(fields) == state
             for entry in one.directives:
-                self.check_directive(f"{agent.name}/{entry.revision}.{entry.index}", entry)
+                self.check_directive(f"{id}/{entry.revision}.{entry.index}", entry)
         assert ref.state() == state
 
     def check_directive(self, id: str, entry: Any) -> None:
@@ -205,7 +211,8 @@ class World:
 
 
 STEPS: Final = st.sampled_from(
-    ["call", "call", "cast", "cast", "slow", "hold", "release", "fails", "loses", "sleep", "boom"]
+    ["call", "call", "cast", "cast", "nap", "slow", "hold", "release", "fails", "loses"]
+    + ["sleep", "sleep", "boom"]
 )
 
 

@@ -82,7 +82,7 @@ async def send(rt: trido.Runtime, log: trido.Agent[Log], how: str, name: str, at
 )
 @settings(max_examples=50)
 def test_every_signal_is_served_once_and_in_order_whenever_it_comes(
-    senders: list[tuple[str, list[float]]], durability: str, host: bool, seed: object
+    *, senders: list[tuple[str, list[float]]], durability: str, host: bool, seed: object
 ) -> None:
     log = sleeper(durability, host=host)
 
