@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ PROVEN = {
 }
 
 
+@cache
 def written() -> set[str]:
     return {
         node.name
