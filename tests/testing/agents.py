@@ -71,6 +71,8 @@ async def told(ref: Any, types: Iterable[str]) -> list[Any]:
             answers.append((await ref.call(signal(type))).value)
         except trido.AgentCrashed as error:
             answers.append(str(error.__cause__))
+        except trido.AgentStopped:
+            answers.append("stopped")
     return answers
 
 

@@ -61,12 +61,14 @@ class Faults(Probe):
         self._held: set[Place] = set()
         """Whose stop was held up."""
         self._shift = timedelta()
+        self._nursery: trio.Nursery
         for fault in plan:
             if isinstance(fault, CodeFault):
                 self._waiting.setdefault((fault.who, fault.at), []).append(fault)
 
     def begin(self, nursery: trio.Nursery) -> None:
         """It is in force from now on."""
+        self._nursery = nursery
         self._mail.begin(nursery)
         now = trio.current_time()
         for fault in self.plan:
@@ -142,10 +144,10 @@ class Faults(Probe):
                 self._stop(target, InjectedCrash(str(fault)))
 
     def _stop(self, target: Target, error: InjectedCrash) -> None:
-        if not isinstance(target, AgentPlace):
-            target.failing(error)
-        elif target.has_run:
-            target.run.report.failing(error)
+        """In a moment: a supervisor never does it in the middle of what a child does."""
+        report = target.run.report if isinstance(target, AgentPlace) and target.has_run else target
+        if not isinstance(report, AgentPlace):
+            self._nursery.start_soon(_fail, report, error, name=str(error))
 
     # Runtimes and children --------------------------------------------------------------------
 
@@ -282,3 +284,7 @@ class Faults(Probe):
         ready = () if directive is not None else self._ready.pop(place, ())
         found = None if directive is None else self._turns.find(place, directive, done=True)
         return driven(fn, AgentCode(self, place, ready, found))
+
+
+async def _fail(report: Report, error: InjectedCrash) -> None:
+    report.failing(error)

@@ -11,6 +11,7 @@ import functools
 import inspect
 import types
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import trio
@@ -37,6 +38,28 @@ class Code:
         self._target = target
         self._names = names
         self._swallows = False
+        self._outside: Any = None
+        """Trio's word for the scopes that it is called in."""
+
+    def enter(self) -> None:
+        """It is called here."""
+        self._outside = trio.lowlevel.current_task()._cancel_status
+
+    def is_cancelled(self, value: object) -> bool:
+        """Whether this outcome of an await says that it is cancelled, and not by a scope of its."""
+        cancelled = isinstance(value, Error) and isinstance(value.error, trio.Cancelled)
+        return cancelled and bool(self._outside.effectively_cancelled)
+
+    @contextmanager
+    def outside(self) -> Generator[None]:
+        """Out of its own scopes, which may have ended: what is awaited here is not."""
+        task = trio.lowlevel.current_task()
+        inside = task._cancel_status
+        task._activate_cancel_status(self._outside)
+        try:
+            yield
+        finally:
+            task._activate_cancel_status(inside)
 
     async def before(self) -> None:
         """It is about to be called."""
@@ -78,7 +101,6 @@ class ChildCode(Code):
 
     def __init__(self, faults: Faults, report: Report) -> None:
         super().__init__(faults, report, names_of(report))
-        self._report = report
         self._stops = False
 
     async def before(self) -> None:
@@ -88,15 +110,10 @@ class ChildCode(Code):
     def resumed(self, *, cancelled: bool) -> list[CodeFault]:
         """If that is because it is being stopped, that is its stop."""
         faults = super().resumed(cancelled=cancelled)
-        if cancelled and not self._stops and self._is_being_stopped:
+        if cancelled and not self._stops:
             self._stops = True
             faults += self._faults.met(self._names, Stop)
         return faults
-
-    @property
-    def _is_being_stopped(self) -> bool:
-        run: Any = self._report.child.run
-        return run is not None and run.is_cancelled
 
 
 @final
@@ -153,6 +170,7 @@ def driven(fn: Callable[..., Awaitable[T]], code: Code) -> Callable[..., Awaitab
 
     @functools.wraps(fn)
     async def call(*args: Any, **kwargs: Any) -> T:
+        code.enter()
         await code.before()
         awaitable = fn(*args, **kwargs)
         if inspect.iscoroutine(awaitable):
@@ -191,12 +209,13 @@ def _drive(coroutine: Any, code: Code) -> Generator[Any, Any, Any]:
 
 async def _what_happens(code: Code, value: object) -> BaseException | None:
     """What is to be raised, now that an await has this outcome."""
-    cancelled = isinstance(value, Error) and isinstance(value.error, trio.Cancelled)
+    cancelled = code.is_cancelled(value)
     faults = code.resumed(cancelled=cancelled)
     if not faults and not code.is_deaf(cancelled=cancelled):
         return None
     try:
-        await code.act(faults, shield=cancelled)
+        with code.outside():
+            await code.act(faults, shield=cancelled)
     except BaseException as error:  # noqa: ASYNC103  # it is raised in the code
         return error  # noqa: ASYNC104
     return None
