@@ -1,7 +1,6 @@
 """What Jido v2.3.3 was seen to do to agents that are to survive, and trido does not.
 
-Each test is named for what was seen there, and shows what happens here instead. Those about idle
-timeouts and hibernation are with the keyed agents.
+Each test is named for what was seen there, and shows what happens here instead.
 """
 
 from __future__ import annotations
@@ -87,3 +86,47 @@ async def test_queued_directives_are_lost() -> None:
             await rt.drain()
             assert again.log[-1] == "z"
             assert rt.agent("a").state() == Log(("pay",))
+
+
+async def test_an_idle_timeout_stops_a_busy_agent() -> None:
+    """C140: of one second, with traffic each half second; and while anything is under way."""
+    books, till = Books(), Till()
+    agent = keeper(does={"pay": [Charge("x", 30.0)]}, idle_timeout=1.0)
+    async with office(books, agent, till=till) as rt:
+        ref = await rt.activate(agent, "a")
+        for n in range(20):
+            await trio.sleep(0.5)
+            await ref.cast(note(str(n)))
+        await ref.call(do("pay"))
+        await trio.sleep(29)
+        await ref.call(trido.Signal("slow", 20.0))
+        assert (ref.incarnation, ref.status().state) == (1, "running")
+        assert till.lines == "<x x"
+        await trio.sleep(2)
+        assert ref.status().state == "hibernated"
+        assert len(ref.state().seen) == 22
+
+
+@pytest.mark.parametrize("ends", ["slept", "left", "killed"])
+async def test_queued_directives_are_lost_in_hibernation(ends: str) -> None:
+    """It does not sleep on them; its timers it takes along; and a process may end meanwhile."""
+    books, till = Books(), Till()
+    later = trido.Schedule(1_000.0, note("late"), key="later")
+    queued = [Charge("x", 30.0), Charge("y", 30.0), later, trido.Hibernate()]
+    agent = keeper(does={"pay": queued})
+    async with office(books, agent, till=till) as rt:
+        ref = await rt.activate(agent, "a")
+        await ref.call(do("pay"))
+        await trio.sleep(59)
+        assert (ref.status().state, till.lines) == ("running", "<x x <y")
+        await trio.sleep(5)
+        assert (ref.status().state, till.lines) == ("hibernated", "<x x <y y")
+        if ends == "slept":
+            await trio.sleep(1_000)
+            assert ref.state() == Log(("pay", "late"))
+            return
+        books.is_dead = ends == "killed"
+    books.is_dead = False
+    async with office(books, agent, till=till) as rt:
+        await trio.sleep(1_000)
+        assert rt.agent("log/a").state() == Log(("pay", "late"))

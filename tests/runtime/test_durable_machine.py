@@ -211,8 +211,7 @@ class World:
 
 
 STEPS: Final = st.sampled_from(
-    ["call", "call", "cast", "cast", "nap", "slow", "hold", "release", "fails", "loses"]
-    + ["sleep", "sleep", "boom"]
+    "call call cast cast nap slow hold release fails loses sleep sleep boom".split()
 )
 
 

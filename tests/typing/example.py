@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 from typing import Any, assert_type
 
 import trio
@@ -268,10 +269,47 @@ async def agents_in_a_runtime() -> None:
         await rt.drain()
 
 
-async def with_a_journal(rt: trido.Runtime) -> None:
-    """What needs one is not run here."""
-    durable = await rt.start_agent(counter, id="d", durability="sync")
-    assert_type(durable, trido.AgentRef[Counter])
+keyed = trido.Agent(
+    "keyed",
+    state=Counter,
+    durability="sync",
+    idle_timeout=60.0,
+    dedupe=(1_000, timedelta(days=1)),
+    history=100,
+)
+
+
+@keyed.on("keyed.add")
+def keyed_add(state: Counter, data: Add) -> trido.Decision[Counter]:
+    charges = [Charge(data.by)] if data.by > 1 else []
+    return Counter(state.value + data.by), [*charges, trido.Hibernate()]
+
+
+async def with_a_journal(file: str) -> None:
+    once = trido.Executor(charge, delivery="keyed")
+    async with trido.open_runtime(
+        journal=trido.SqliteJournal(file),
+        agents=(counter, keyed),
+        actions=(look_up, double),
+        executors={Charge: once},
+    ) as rt:
+        ref = await rt.start_agent(counter, id="c", durability="sync", mailbox=4096)
+        assert_type(ref, trido.AgentRef[Counter])
+        await ref.cast(add.signal(Add(2)))
+        user = await rt.activate(keyed, "user-7")
+        assert_type(user, trido.AgentRef[Counter])
+        assert_type(await user.call(keyed_add.signal(Add(2))), Counter)
+        tenant = await rt.activate(keyed, "user-7", partition="acme")
+        assert_type(tenant, trido.AgentRef[Counter])
+        assert (user.state(), tenant.state()) == (Counter(2), Counter(0))
+        assert_type(rt.agent("keyed/user-7", partition="acme"), trido.AgentRef[Any])
+        assert_type(rt.find("keyed/user-7"), trido.AgentRef[Any] | None)
+        await rt.publish(trido.Signal("count.up"), partition="acme")
+        await rt.drain()
+        for letter in rt.dead_letters:
+            if letter.id is not None:
+                await rt.resolve(letter.id, "retry")
+        await ref.stop()
 
 
 async def main() -> None:
@@ -279,6 +317,8 @@ async def main() -> None:
     await supervision_from_data()
     await agents_in_a_supervisor()
     await agents_in_a_runtime()
+    with TemporaryDirectory() as folder:
+        await with_a_journal(f"{folder}/app.db")
 
 
 if __name__ == "__main__":
