@@ -238,7 +238,8 @@ def clock() -> datetime:
 
 
 async def agents_in_a_runtime() -> None:
-    async with trido.open_runtime(agents=(counter,), executors={Charge: charge}, clock=clock) as rt:
+    executors = {Charge: charge}
+    async with trido.open_runtime(agents=(counter,), executors=executors, clock=clock) as rt:
         assert_type(rt, trido.Runtime)
         ref = await rt.start_agent(counter, id="c", mailbox=4096, restart="permanent")
         assert_type(ref, trido.AgentRef[Counter])

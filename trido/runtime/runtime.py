@@ -427,7 +427,7 @@ def open_runtime(
     journal: Journal | None = None,
     agents: Iterable[Definition[Any]] = (),
     actions: Iterable[Action[Any, Any]] = (),
-    executors: Mapping[type, Any] | None = None,
+    executors: Mapping[type[Any], Any] | None = None,
     dispatch: Mapping[str, Any] | None = None,
     clock: Callable[[], datetime] | None = None,
     watchdog: float | WatchdogSpec | None = None,
@@ -535,7 +535,7 @@ class _RuntimeBlock:
             await self._close()  # noqa: ASYNC102  # see above
 
 
-def _executors(given: Mapping[type, Any]) -> dict[type, Executor]:
+def _executors(given: Mapping[type[Any], Any]) -> dict[type, Executor]:
     for kind in given:
         if not is_directive_class(kind) or kind in BUILT_IN:
             allowed = "frozen classes of one's own"
