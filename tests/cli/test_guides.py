@@ -85,6 +85,15 @@ def test_the_reference_names_every_option(command: str, capsys: pytest.CaptureFi
     assert taken == options(head + ENTRIES[command])
 
 
+@pytest.mark.parametrize("command", [*ENTRIES.keys() - {"demo", "journal"}])
+def test_its_help_has_examples_of_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    examples = re.findall(r"^ +trido (\w+)(.*)", said, re.MULTILINE)
+    assert {name for name, _ in examples} == {command}
+    assert options("".join(more for _, more in examples)) <= options(said.partition("─ ")[2])
+
+
 def test_completion_is_offered(trido: Command) -> None:
     assert "--install-completion" in REFERENCE
     assert "--install-completion" in trido("--help").out

@@ -123,7 +123,10 @@ def run_(
     with 0 if it ended by itself, with 1 if it failed or its supervisor gave up, with 2 if there is
     no such app, with 130 and 143 if it was stopped by Ctrl-C and by SIGTERM.
 
-    Examples: `trido run shop:app`, `trido run shop.py:main --watch --log warning`
+    ```
+    trido run shop:app
+    trido run shop.py:main --watch --log warning
+    ```
 
     Parameters
     ----------
@@ -139,7 +142,9 @@ def run_(
 def tree(where: Annotated[_App, Parameter(name="APP")], /, *, json: _Json = False) -> int:
     """Draw the tree of an app, without running it.
 
-    Example: `trido tree shop:app`
+    ```
+    trido tree shop:app
+    ```
     """
     return draw_app(where, as_json=json)
 
@@ -154,7 +159,9 @@ def explain(
 ) -> int:
     """Say what follows if a child of an app crashes, without running it.
 
-    Example: `trido explain shop:app --crash feed`
+    ```
+    trido explain shop:app --crash feed
+    ```
 
     Parameters
     ----------
@@ -182,7 +189,10 @@ def replay(
     The journal is only read, and may be in use meanwhile. It exits with 0 if all came out as
     recorded, with 1 if something did not, with 2 if that cannot be found out.
 
-    Examples: `trido replay app.db shop:counter`, `trido replay app.db shop:counter --agent c-17`
+    ```
+    trido replay app.db shop:counter
+    trido replay app.db shop:counter --agent c-17
+    ```
 
     Parameters
     ----------
@@ -228,8 +238,12 @@ def drill(
     It exits with 0 if every drill was passed, and with 1 if one was not. Without an app a drill is
     carried out on an example of its own.
 
-    Examples: `trido drill crash`, `trido drill crash-storm shop:app`, `trido drill --all`,
-    `trido drill --plan "crash desk at turn 3" shop:app`
+    ```
+    trido drill crash
+    trido drill crash-storm shop:app
+    trido drill --all
+    trido drill --plan "crash desk at turn 3" shop:app
+    ```
 
     Parameters
     ----------
@@ -264,7 +278,10 @@ def doctor(
     Each item passes, fails or is waived, with the values that say so. It exits with 1 if one fails.
     An app that is no spec is opened for it, and closed at once.
 
-    Examples: `trido doctor shop:app`, `trido doctor shop:app --waive "ids=it is the only one"`
+    ```
+    trido doctor shop:app
+    trido doctor shop:app --waive "ids=it is the only one"
+    ```
 
     Parameters
     ----------
@@ -281,6 +298,8 @@ def doctor(
 def new(target: Annotated[Path, Parameter(name="NAME", help="What it is called.")], /) -> int:
     """Write a starter project: a supervised agent, its tests, and a README.
 
-    Example: `trido new shop-service`
+    ```
+    trido new shop-service
+    ```
     """
     return start_project(target)
