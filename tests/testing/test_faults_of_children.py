@@ -245,7 +245,7 @@ def test_a_child_that_was_cancelled_by_itself_is_not_being_stopped() -> None:
 
 def test_a_plan_may_be_in_force_on_the_real_clock() -> None:
     async def main() -> list[Any]:
-        async with inject("block loop 0.01s at 0s; crash feed at 0s") as injection:
+        async with inject("block loop 0.01s at 0s; crash feed at 0.05s") as injection:
             async with trido.open_supervisor(trido.ChildSpec(feed)):
                 while injection.pending:  # noqa: ASYNC110  # it tells nobody
                     await trio.sleep(0.001)

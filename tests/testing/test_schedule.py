@@ -1,0 +1,236 @@
+"""Runs that a seed decides: in virtual time, in no thread, told when they cannot be replayed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import os
+import random
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+import trido
+from tests.testing.agents import Add, Count, quiet, signal
+from trido import testing
+from trido.testing import NotReproducible
+
+
+async def order(names: str = "abcdefgh") -> str:
+    """In which order tasks run."""
+    came: list[str] = []
+
+    async def come(name: str) -> None:
+        await trio.sleep(1)
+        came.append(name)
+
+    async with trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(come, name)
+    return "".join(came)
+
+
+def test_a_seed_decides_the_order_of_tasks() -> None:
+    found = {seed: testing.run(order, seed=seed) for seed in range(8)}
+    assert len(set(found.values())) > 1
+    assert found == {seed: testing.run(order, seed=seed) for seed in range(8)}
+
+
+def test_several_seeds_are_tried_in_order() -> None:
+    assert testing.run_seeds(order, "ab", seeds=3) == [
+        testing.run(order, "ab", seed=seed) for seed in range(3)
+    ]
+    assert testing.run_seeds(order, "ab", seeds=[7]) == [testing.run(order, "ab", seed=7)]
+
+
+def test_time_is_virtual_and_chance_is_the_callers_again() -> None:
+    async def sleep() -> float:
+        await trio.sleep(86_400)
+        return trio.current_time()
+
+    before = random.getstate()
+    assert testing.run(sleep) == 86_400
+    assert random.getstate() == before
+
+
+def test_what_leaves_a_run_says_how_to_replay_it() -> None:
+    async def fails() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no") as caught:
+        testing.run(fails, seed=5)
+    assert caught.value.__notes__ == ["replay it with seed=5"]
+    with pytest.raises(ValueError, match="no") as caught:
+        testing.run(fails, seed=5, plan="clock +1s at 3s")
+    assert caught.value.__notes__ == ["replay it with seed=5, plan='clock +1s at 3s'"]
+    with pytest.raises(ValueError, match="no") as caught:
+        testing.run_seeds(fails, seeds=[3])
+    assert caught.value.__notes__ == ["replay it with seed=3"]
+
+
+def test_a_seed_is_a_number() -> None:
+    seed: Any = "seven"
+    with pytest.raises(trido.SpecError, match="seed='seven'"):
+        testing.run(order, seed=seed)
+
+
+def test_what_is_never_over_is_told_so() -> None:
+    async def spins() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    with pytest.raises(testing.NotOver) as spun:
+        testing.run(spins, steps=1000, guarded=False)
+    assert spun.value.steps >= 1000
+    with pytest.raises(testing.NotOver) as slept:
+        testing.run(trio.sleep_forever, lasts=60)
+    assert slept.value.time == 60
+
+
+def test_actions_and_journals_use_no_thread(tmp_path: Path) -> None:
+    agent = trido.Agent("agent", state=Count, durability="sync")
+
+    @trido.action
+    def work(data: Add) -> Add:
+        assert threading.current_thread() is threading.main_thread()
+        return data
+
+    @agent.on("begin")
+    def begin(state: Count, data: Add) -> trido.Decision[Count]:
+        return state, [trido.Run(work, data, ok="end", where="thread")]
+
+    @agent.on("end")
+    def end(state: Count, data: Add) -> trido.Decision[Count]:
+        return Count(data.by)
+
+    async def main() -> int:
+        journal = trido.SqliteJournal(tmp_path / "app.db")
+        async with trido.open_runtime(
+            journal=journal, agents=[agent], actions=[work], watchdog=60.0
+        ) as rt:
+            ref = await rt.start_agent(agent, id="a")
+            await ref.call(signal("begin", 7))
+            return (await ref.wait_for(lambda state: state.value)).value
+
+    assert testing.run(main, guarded=False) == 7
+
+
+# What cannot be replayed ------------------------------------------------------------------------
+
+
+def at_time() -> object:
+    return time.time()
+
+
+def at_now() -> object:
+    return dt.datetime.now(dt.UTC)
+
+
+def at_sleep() -> object:
+    return time.sleep(0)  # type: ignore[func-returns-value]
+
+
+def at_random() -> object:
+    return random.random()
+
+
+def at_randint() -> object:
+    return random.randint(1, 6)
+
+
+def at_uuid() -> object:
+    return uuid.uuid4()
+
+
+def at_secrets() -> object:
+    return secrets.token_hex()
+
+
+def at_thread() -> object:
+    return threading.Thread(target=print).start()  # type: ignore[func-returns-value]
+
+
+def at_process() -> object:
+    return subprocess.Popen([sys.executable, "-c", ""])
+
+
+def at_socket() -> object:
+    return socket.socket()
+
+
+USES: list[Callable[[], object]] = [
+    at_time,
+    at_now,
+    at_sleep,
+    at_random,
+    at_randint,
+    at_uuid,
+    at_secrets,
+    at_thread,
+    at_process,
+    at_socket,
+]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_no_seed_decides_is_told_with_its_place(use: Callable[[], object]) -> None:
+    async def main() -> None:
+        await trio.sleep(1)
+        use()
+
+    with pytest.raises(NotReproducible) as caught:
+        testing.run(main)
+    line = use.__code__.co_firstlineno + 1
+    assert caught.value.place == f"{__file__}:{line}"
+    assert "use" in caught.value.remedy
+
+
+async def in_a_thread() -> None:
+    await trio.to_thread.run_sync(at_time)
+
+
+def test_a_thread_of_trio_is_told_with_its_place() -> None:
+    with pytest.raises(NotReproducible, match="a thread") as caught:
+        testing.run(in_a_thread)
+    line = inspect.getsourcelines(in_a_thread)[1] + 1
+    assert caught.value.place == f"{__file__}:{line}"
+    assert sys.getprofile() is None
+
+
+def test_who_hides_what_cannot_be_replayed_is_told_nevertheless() -> None:
+    agent = trido.Agent("agent", state=Count)
+
+    @agent.on("add")
+    def add(state: Count, data: Add) -> trido.Decision[Count]:
+        return Count(random.randint(1, 6))
+
+    async def main() -> None:
+        async with trido.open_runtime() as rt:
+            ref = await rt.start_agent(agent, id="a")
+            await ref.cast(signal("add"))
+            await trio.sleep(1)
+
+    with quiet(), pytest.raises(NotReproducible, match="the global random"):
+        testing.run(main)
+    with quiet():
+        testing.run(main, guarded=False)
+
+
+def test_what_libraries_do_is_their_affair() -> None:
+    async def main() -> str:
+        backoff = trido.Backoff(jitter=1.0)
+        assert backoff.delay(1, 0.5) >= 0
+        own = random.Random(3)
+        return f"{own.random()} {time.perf_counter() > 0} {os.getpid() > 0}"
+
+    assert testing.run(main) == testing.run(main)
