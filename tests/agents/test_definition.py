@@ -278,7 +278,7 @@ def test_settings_are_checked(settings: dict[str, Any], field: str) -> None:
 
 def test_an_unknown_setting_is_a_type_error() -> None:
     with pytest.raises(TypeError):
-        trido.Agent("agent", state=Counter, idle_timeout=1)  # type: ignore[call-arg]
+        trido.Agent("agent", state=Counter, shelf_life=1)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("type", ["", "a..b", ".a", "a b", "a.*b", "***", 1, "counter.add"])

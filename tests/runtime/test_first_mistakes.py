@@ -50,6 +50,18 @@ def test_outside_trio_it_says_so(block: Callable[[], Any]) -> None:
         asyncio.run(main())
 
 
+def test_on_without_a_type_shows_how_it_is_said() -> None:
+    mistaken: Any = trido.Agent("mistaken", state=State)
+    with pytest.raises(trido.SpecError, match=r"on of Agent 'mistaken': .*@agent\.on\('counter"):
+        mistaken.on(lambda state, data: state)
+
+
+def test_one_agent_is_no_list_of_agents() -> None:
+    one: Any = agent
+    with pytest.raises(trido.SpecError, match=r"agents=<trido\.Agent 'agent'> .* list of agents"):
+        trido.open_runtime(agents=one)
+
+
 def generator(ref: object) -> Generator[None]:
     yield
 

@@ -137,6 +137,9 @@ class Definition(Generic[S]):
         Raises:
           SpecError: there is a route for this type already, or the function is no handler.
         """
+        if callable(type):
+            allowed = "the type of a signal, before the function: @agent.on('counter.add')"
+            raise SpecError("type", type, allowed, of=f"on of {self.of}")
         of = f"route {type!r} of {self.of}"
         self.routes.check(of, type, guard, priority)
         flag(of, "check", check)

@@ -556,6 +556,8 @@ def _watchdog(given: float | WatchdogSpec | None) -> Watchdog | None:
 
 
 def _by_name(field: str, kind: type[D], given: Iterable[Any]) -> dict[str, D]:
+    if not isinstance(given, Iterable):
+        raise SpecError(field, given, f"a list of {field}", of="open_runtime")
     found: dict[str, D] = {}
     for one in given:
         if not isinstance(one, kind) or one.name in found:  # type: ignore[attr-defined]
