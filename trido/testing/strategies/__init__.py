@@ -1,5 +1,7 @@
 """Hypothesis strategies of trido's things: they need the extra ``trido[testing]``."""
 
+from trido.testing.strategies.plans import fault_plans as fault_plans
+from trido.testing.strategies.plans import find_plan as find_plan
 from trido.testing.strategies.signals import WrongSignal as WrongSignal
 from trido.testing.strategies.signals import signals as signals
 from trido.testing.strategies.signals import states as states
@@ -12,6 +14,8 @@ from trido.testing.strategies.values import values as values
 __all__ = [
     "WrongSignal",
     "child_specs",
+    "fault_plans",
+    "find_plan",
     "signals",
     "states",
     "supervisor_trees",

@@ -1,0 +1,138 @@
+"""Plans of faults, drawn; and the least one that breaks a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from trido.checks import count, one_of
+from trido.errors import SpecError
+from trido.testing.plan import FaultPlan
+from trido.testing.plan_errors import NotReproducible
+from trido.testing.plan_faults import (
+    ACTS,
+    AWAITING,
+    LASTING,
+    MISHAPS,
+    CodeFault,
+    Fault,
+    SignalFault,
+)
+from trido.testing.plan_points import DirectiveOf, Start, Turn
+from trido.testing.schedule import run
+
+T = TypeVar("T")
+
+USUAL: Final = ("crash", "slow", "drop", "duplicate", "delay", "reorder")
+_SECONDS: Final = st.sampled_from([1.0, 0.1, 10.0])
+
+
+def fault_plans(
+    *who: str, faults: Sequence[str] = USUAL, most: int = 3, turns: int = 4
+) -> st.SearchStrategy[FaultPlan]:
+    """Plans of what goes wrong for some agents. They shrink to one fault, of the first turn.
+
+    Args:
+      who: the ids of the agents.
+      faults: which kinds of faults: what happens to code (``"crash"``, ``"slow"`` …), and what
+        happens to signals (``"drop"``, ``"duplicate"``, ``"delay"``, ``"reorder"``).
+      most: how many faults a plan has at most.
+      turns: how many turns of an agent, or signals to it, may fail.
+
+    Raises:
+      SpecError: nobody is named, or one of these is not what it may be.
+    """
+    if not (who and all(who)):
+        raise SpecError("who", who, "the ids of agents", of="fault_plans")
+    for one in faults:
+        one_of("fault_plans", "faults", one, (*ACTS, *MISHAPS))
+    count("fault_plans", "most", most, least=1, infinite=False)
+    count("fault_plans", "turns", turns, least=1, infinite=False)
+    kinds = [_faults(kind, who, st.integers(1, turns)) for kind in faults]
+    return st.lists(st.one_of(kinds), min_size=1, max_size=most, unique=True).map(FaultPlan)
+
+
+def _faults(kind: Any, who: Sequence[str], nth: st.SearchStrategy[int]) -> st.SearchStrategy[Fault]:
+    lasts: dict[str, Any] = {"seconds": _SECONDS} if kind in LASTING else {}
+    agent = st.sampled_from(who)
+    if kind in MISHAPS:
+        return st.builds(SignalFault, st.just(kind), agent, nth, **lasts)
+    return st.builds(CodeFault, st.just(kind), agent, _points(kind, nth), **lasts)
+
+
+def _points(kind: str, nth: st.SearchStrategy[int]) -> st.SearchStrategy[Any]:
+    """Where code can fail so: what awaits can do so where it may await."""
+    turns, directives = st.builds(Turn, nth), st.builds(DirectiveOf, nth, st.just(1))
+    if kind in AWAITING:
+        return turns | directives
+    later = st.builds(Turn, nth, st.sampled_from(["before commit", "after commit"]))
+    return turns | later | directives | st.builds(Start, st.just(2))
+
+
+def find_plan(
+    scenario: Callable[[], Awaitable[T]],
+    plans: st.SearchStrategy[FaultPlan],
+    *,
+    invariant: Callable[[T], object] | None = None,
+    seed: int = 0,
+    examples: int = 200,
+) -> FaultPlan | None:
+    """The least plan by which a scenario fails; None if none was found.
+
+    It fails if it raises, does not end, or returns what the invariant refuses. It must pass when
+    nothing goes wrong. The search is the same every time.
+
+    Args:
+      scenario: an async function that begins anew each time.
+      plans: where plans are drawn from, such as `fault_plans`.
+      invariant: a function of what the scenario returns: it raises, or returns False, if that is
+        not right.
+      seed: what decides the order of tasks, in each run.
+      examples: how many plans to try.
+
+    Raises:
+      Exception: what the scenario or the invariant raises when nothing goes wrong.
+      NotReproducible: the scenario uses threads, real time or chance of its own.
+    """
+    count("find_plan", "examples", examples, least=1, infinite=False)
+    judge = partial(_error_of, scenario, invariant, seed)
+    error = judge(FaultPlan(), guarded=True)
+    if error is not None:
+        raise error
+    search = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    try:
+        return find(plans, lambda plan: judge(plan, guarded=False) is not None, settings=search)
+    except NoSuchExample:
+        return None
+
+
+def _error_of(
+    scenario: Callable[[], Awaitable[T]],
+    invariant: Callable[[T], object] | None,
+    seed: int,
+    plan: FaultPlan,
+    *,
+    guarded: bool,
+) -> Exception | None:
+    """What a scenario fails by."""
+    try:
+        result = run(scenario, seed=seed, plan=plan, guarded=guarded, rehearsed=False)
+        if invariant is not None and invariant(result) is False:
+            return AssertionError(f"the invariant is not kept, with seed={seed} and {plan}")
+    except NotReproducible:
+        raise
+    except Exception as error:
+        return error
+    return None
