@@ -2,7 +2,8 @@
 
 Accounts take deposits. For each they have a receiver charged that knows the ids it has seen, now
 and then one told that does not, and a clerk, who has an archive. They run actions, and set timers,
-replace and cancel them. A ticker keeps a calendar.
+replace and cancel them. A ticker keeps a calendar. One account is known by a key, and sleeps
+whenever it has nothing to do.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Notify(trido.Directive):
 @frozen
 class Account:
     starts: int = 0
+    stops: int = 0
     deposits: int = 0
     total: int = 0
     checks: int = 0
@@ -74,7 +76,10 @@ async def settle(data: Of) -> Of:
     return data
 
 
-account: Final = trido.Agent("account", state=Account, durability="sync")
+account: Final = trido.Agent("account", state=Account, durability="sync", idle_timeout=0.05)
+
+
+KEYED: Final = "account/1"
 
 
 def here(turn: trido.Turn) -> str:
@@ -87,12 +92,19 @@ def started(state: Account, turn: trido.Turn) -> trido.Decision[Account]:
     return evolve(state, starts=state.starts + 1)
 
 
+@account.on_stop
+def stopped(state: Account, turn: trido.Turn) -> trido.Decision[Account]:
+    reach("on_stop")
+    return evolve(state, stops=state.stops + 1)
+
+
 @account.on("deposit")
 def deposit(state: Account, data: Deposit, turn: trido.Turn) -> trido.Decision[Account]:
     reach("a decision")
     new = evolve(state, deposits=state.deposits + 1, total=state.total + data.amount)
     said = {"turn": here(turn)}
-    return new, [Charge(here(turn)), *sometimes(data.amount, said)]
+    naps = [trido.Hibernate()] if turn.agent_id == KEYED else []
+    return new, [Charge(here(turn)), *sometimes(data.amount, said), *naps]
 
 
 def sometimes(n: int, said: dict[str, str]) -> list[trido.Directive]:
@@ -203,11 +215,12 @@ AGENTS: Final[dict[str, trido.Agent[Any]]] = {
     "account-1": account,
     "account-2": account,
     "loose-1": account,
+    KEYED: account,
     "clerk": clerk,
     "archive": archive,
     "ticker": ticker,
 }
 """Which there are, by id. A loose one is run as "buffered": it survives a crash of the process."""
 DEFINITIONS: Final = tuple({id(one): one for one in AGENTS.values()}.values())
-ACCOUNTS: Final = ("account-1", "account-2", "loose-1")
+ACCOUNTS: Final = ("account-1", "account-2", "loose-1", KEYED)
 DIRECTIVES: Final[dict[str, type]] = {"Charge": Charge, "Notify": Notify}

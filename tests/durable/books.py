@@ -22,6 +22,7 @@ AT_COMMIT: Final = (
     trido.Cron,
     trido.Cancel,
     trido.Stop,
+    trido.Hibernate,
 )
 """Directives that take effect with the commit: there is nothing left to be carried out."""
 OPEN: Final = frozenset({"pending", "started"})

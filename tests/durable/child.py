@@ -19,7 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from math import inf
 from typing import Any, Final, NoReturn
 
@@ -144,7 +144,12 @@ async def start(rt: trido.Runtime, points: Points, *ids: str) -> None:
     """Some of them may run already: they had something to do."""
     for id in ids:
         loose: Any = {"durability": "buffered"} if id.startswith("loose") else {}
-        await rt.start_agent(AGENTS[id], id=id, **loose)
+        _, _, key = id.partition("/")
+        if key:
+            await rt.activate(AGENTS[id], key)
+        else:
+            with suppress(trido.ChildAlreadyStarted):  # it was woken, and sleeps by now
+                await rt.start_agent(AGENTS[id], id=id, **loose)
         points("an agent, started")
 
 

@@ -134,7 +134,7 @@ class Judge:
         newest = dict.fromkeys(AGENTS, 0)
         for turn in book.heard:
             self.found.unless(turn in said, f"{book.id} heard of {turn}, which did not say so")
-            sender, _, revision = turn.partition("/")
+            sender, _, revision = turn.rpartition("/")
             self.found.unless(
                 int(revision) > newest[sender],
                 f"{book.id} heard of {turn} after {newest[sender]}",

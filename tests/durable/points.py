@@ -21,6 +21,7 @@ POINTS: Final = {
     "in SQLite, before a write": 200,
     "in SQLite, before a sync": 50,
     "on_start": 3,
+    "on_stop": 3,
     "a decision": 20,
     "an effectful turn": 2,
     "an action": 3,
