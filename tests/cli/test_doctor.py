@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.apps import Command, Said, Write
-from trido.cli.checklist import ITEMS
+from trido.cli.items import ITEMS
 
 pytestmark = pytest.mark.real_time
 

@@ -11,9 +11,10 @@ import trio
 from rich.console import Console
 from rich.text import Text
 
-from trido.cli.checklist import ITEMS, Result, examined
+from trido.cli.checklist import Result, examined
 from trido.cli.drills.kit import silence
 from trido.cli.facts import Facts, of_spec, of_stage
+from trido.cli.items import ITEMS
 from trido.cli.job import printable
 from trido.cli.kinds import Tree, app_of
 from trido.cli.load import UserError, did_you_mean, load, said
