@@ -460,6 +460,9 @@ class Durable(Generic[S]):
             return
         turns_ahead, self._ahead = self._ahead, deque()
         self.is_claiming = True
+        self.place.state, self.place.revision = self.state, self.revision
+        self._stops = False
+        self._writer.undo()
         for one in turns_ahead:
             self.place.interrupted(one.envelope, error)
         self.place.crash(error)
