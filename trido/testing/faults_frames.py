@@ -53,17 +53,18 @@ def send_into(coroutine: Any, frame: FrameType, error: BaseException, value: obj
     def enter(entered: FrameType, event: str, arg: object) -> Any:  # pragma: no cover - not traced
         return look if entered is frame else None
 
-    before = sys.gettrace()
-    lines, frame.f_trace_lines = frame.f_trace_lines, False
-    frame.f_trace_opcodes = True
-    frame.f_trace = look
+    before, lines = sys.gettrace(), frame.f_trace_lines
+    frame.f_trace_lines, frame.f_trace_opcodes, frame.f_trace = False, True, look
     sys.settrace(enter)
     try:
         return coroutine.send(value)
     finally:
         sys.settrace(before)
-        frame.f_trace_opcodes, frame.f_trace_lines = False, lines
-        frame.f_trace = None
+        _leave(frame, lines=lines)
+
+
+def _leave(frame: FrameType, *, lines: bool) -> None:  # pragma: no cover - not traced yet again
+    frame.f_trace_lines, frame.f_trace_opcodes, frame.f_trace = lines, False, None
 
 
 def _does(frame: FrameType) -> str:  # pragma: no cover - not traced
