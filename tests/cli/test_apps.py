@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,18 @@ def test_an_app_may_be_a_file(trido: Command, write: Write, tmp_path: Path) -> N
     assert trido("tree", f"{tmp_path}/{name}.py:app").code == 0
     said = trido("tree", "nowhere.py:app")
     assert (said.code, said.err) == (2, "trido tree: there is no file 'nowhere.py'\n")
+
+
+def test_a_file_may_be_called_like_a_module_that_everybody_needs(
+    trido: Command, tmp_path: Path, write: Write
+) -> None:
+    name = write(TREES["supervisor"])
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "helper.py").write_text("name = 'shop'")
+    file = tmp_path / "below" / "json.py"
+    file.write_text(f"import helper\n{(tmp_path / f'{name}.py').read_text()}")
+    assert trido("tree", str(file)).out.startswith("shop [")
+    assert sys.modules["json"] is json
 
 
 # What follows from a crash --------------------------------------------------------------------
@@ -192,6 +205,9 @@ def test_no_such_module(trido: Command, write: Write) -> None:
     assert f"did you mean {name!r}?" in said.err
     assert trido("tree", "json.decodr").err == (
         "trido tree: there is no module 'json.decodr'; did you mean 'decoder'?\n"
+    )
+    assert trido("tree", "json.decoder.x").err == (
+        "trido tree: there is no module 'json.decoder.x'\n"
     )
     assert trido("tree", "zzz.b").err == "trido tree: there is no module 'zzz'\n"
 

@@ -48,9 +48,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _module(name: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:  # as `python -m` would have it
-        sys.path.insert(0, here)
+    _look_in(Path.cwd())  # as `python -m` would
     importlib.invalidate_caches()
     try:
         return importlib.import_module(name)
@@ -63,22 +61,32 @@ def _module(name: str) -> ModuleType:
         raise _broken(name, error) from error
 
 
+def _look_in(directory: Path) -> None:
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
+
+
 def _other_modules(missing: str) -> str:
     package, dot, last = missing.rpartition(".")
-    paths = list(sys.modules[package].__path__) if dot else [str(Path.cwd())]
+    above = sys.modules.get(package) if dot else None
+    paths = list(getattr(above, "__path__", ())) if dot else [str(Path.cwd())]
     return did_you_mean(last, [one.name for one in pkgutil.iter_modules(paths)])
 
 
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"there is no file {os.fspath(path)!r}")
-    spec: Any = spec_from_file_location(path.stem, path)
+    _look_in(path.resolve().parent)  # as `python path` would
+    # It may be called like a module that everybody needs.
+    is_taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
+    name = f"file {path.stem}" if is_taken else path.stem
+    spec: Any = spec_from_file_location(name, path)
     module = module_from_spec(spec)
-    sys.modules[path.stem] = module  # annotations in it are looked up there
+    sys.modules[name] = module  # annotations in it are looked up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        del sys.modules[path.stem]
+        del sys.modules[name]
         raise _broken(os.fspath(path), error) from error
     return module
 
