@@ -48,3 +48,8 @@ from trido.testing.purity_replay import assert_replays as assert_replays
 from trido.testing.recorder import Recorder as Recorder
 from trido.testing.schedule import run as run
 from trido.testing.schedule import run_seeds as run_seeds
+from trido.testing.simulation import Rates as Rates
+from trido.testing.simulation import simulate as simulate
+from trido.testing.simulation_report import AgentReport as AgentReport
+from trido.testing.simulation_report import Recovery as Recovery
+from trido.testing.simulation_report import SimulationReport as SimulationReport

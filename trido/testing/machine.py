@@ -253,7 +253,7 @@ def runtime_machine(
       in_the_end: what holds once all has ended.
       types: as for `values`.
       crashes: whether agents are crashed.
-      options: what `trido.open_runtime` is given besides.
+      **options: what `trido.open_runtime` is given besides.
 
     Raises:
       SpecError: ``agents`` are none.
