@@ -42,6 +42,23 @@ async def test_who_has_directives_is_woken_and_start_agent_returns_its_ref_once(
         assert await rt.start_agent(agent, id="a") == rt.agent("a")
 
 
+async def test_a_drain_waits_for_what_was_to_be_done_when_the_runtime_was_opened() -> None:
+    books, till = Books(), Till()
+    agent = keeper(does={"pay": [Charge("x", 1.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("pay"))
+    async with office(books, agent, till=till) as rt:
+        assert rt.agents() == ()
+        await rt.drain()
+        assert till.log == ["<x", "x"]
+
+
+async def test_a_drain_does_not_outlast_the_waking() -> None:
+    books, agent = Books(), keeper()
+    async with trio.open_nursery() as nursery, office(books, agent) as rt:
+        nursery.start_soon(rt.drain)
+
+
 async def test_a_woken_agent_is_not_that_of_another_definition() -> None:
     books = Books()
     agent = keeper(does={"pay": [Charge("x", 100.0)]})

@@ -12,6 +12,7 @@ from trido.supervision import DeadlockError
 if TYPE_CHECKING:
     from trido.runtime.environment import Environment
     from trido.runtime.place import AgentPlace
+    from trido.runtime.waking import Waker
 
 
 @final
@@ -45,12 +46,18 @@ class Drain:
                 self._env.drain = None
 
 
-async def drained(env: Environment) -> None:
-    """Wait until, at one moment, every mailbox, outbox and `Run` is empty."""
+async def drained(env: Environment, waker: Waker | None) -> None:
+    """Wait until, at one moment, every mailbox, outbox and `Run` is empty.
+
+    Those that had something to do when the runtime was opened are waited for as well, though they
+    may not have been woken yet.
+    """
     turn = held_turn()
     if turn is not None and turn.place.env is env:
         raise DeadlockError(f"agent {turn.place.id!r} would wait for its own turn to be over")
     await trio.lowlevel.checkpoint()
+    if waker is not None:
+        await waker.has_looked()
     while busy := {place for place in (*env.places.values(), *env.lingering) if place.is_busy}:
         if env.drain is None:
             env.drain = Drain(env, busy)

@@ -372,14 +372,15 @@ class Runtime:
         """Wait until, at one moment, every mailbox and outbox is empty and no `Run` is in flight.
 
         With the intake open new signals may keep that from ever happening: see `close_intake`. What
-        waits in a parked agent is not waited for, nor are timers that are not due.
+        waits in a parked agent is not waited for, nor are timers that are not due. What the journal
+        had to be done when the runtime was opened is.
 
         Checkpoints: always.
 
         Raises:
           DeadlockError: the caller holds an open turn of one of the agents.
         """
-        await drained(self.env)
+        await drained(self.env, self._waker)
 
     # The block ------------------------------------------------------------------------------
 

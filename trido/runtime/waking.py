@@ -62,6 +62,7 @@ class Waker:
         self._runtime = runtime
         self._agents = agents
         self._scope = trio.CancelScope()
+        self._looked = trio.Event()
         self._hint = trio.Event()
         self._hinted: set[str] = set()
         self._seen: set[str] = set()
@@ -75,6 +76,10 @@ class Waker:
     def stop(self) -> None:
         """Wake nobody any more."""
         self._scope.cancel(reason="its runtime ends")
+
+    async def has_looked(self) -> None:
+        """Wait until those were woken that had something to do when the runtime was opened."""
+        await self._looked.wait()
 
     async def taken(self, id: str, agent: Agent[Any]) -> bool:
         """Whether this one was woken, by this definition; whoever asks first has it."""
@@ -105,17 +110,21 @@ class Waker:
         session = self._runtime.env.session
         if session is None:  # pragma: no cover - it is opened before
             return
-        with self._scope, session.watch(self._told):
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                for id in self._early:
-                    self.look_for(id)
-                await self._watch(session)
+        try:
+            with self._scope, session.watch(self._told):
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    for id in self._early:
+                        self.look_for(id)
+                    await self._watch(session)
+        finally:
+            self._looked.set()  # nobody else will be
 
     async def _watch(self, session: Session) -> None:
         while True:
             self._hint = trio.Event()
             due = await self._look(session)
+            self._looked.set()
             with trio.CancelScope() as scope:
                 if due is not None:
                     wait = self._runtime.env.wait_for(due)
