@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -10,7 +11,7 @@ from trio.lowlevel import disable_ki_protection
 
 from trido.errors import SpecError
 from trido.supervision import events
-from trido.supervision.log import About, log_event
+from trido.supervision.log import About, log_event, logger
 
 Observer: TypeAlias = Callable[[events.Event], object]
 
@@ -32,6 +33,11 @@ class Bus:
     def has_observers(self) -> bool:
         """Whether there is anybody to tell, beside the log."""
         return bool(self._observers)
+
+    @property
+    def hears_all(self) -> bool:
+        """Whether anybody, the log included, hears of what goes well."""
+        return bool(self._observers) or logger.isEnabledFor(logging.INFO)
 
     def tell(self, event: events.Event, about: About) -> BaseException | None:
         """Tell everybody, then what that caused; what was raised that is not an `Exception`."""

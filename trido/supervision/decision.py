@@ -5,10 +5,11 @@ And none of them knows Trio, a clock, randomness or I/O: the time and a random n
 each input.
 
 `Machine.handle` takes one input and yields the operations that follow from it, each *after* the
-state it tells of is in place; whoever carries them out exhausts it before the next input. At most
-one *job* is in hand at a time (stop these, then start those, one after another); what cannot be
-decided before it is done waits in the queue: ends, requests and retries, in the order they came.
-A stop, a fatal end and an `Escalate` do not wait.
+state it tells of is in place; whoever carries them out exhausts it before the next input. Where all
+that follows tells of one state, a plain function returns it; where the state goes on in between, a
+generator yields it. At most one *job* is in hand at a time (stop these, then start those, one after
+another); what cannot be decided before it is done waits in the queue: ends, requests and retries,
+in the order they came. A stop, a fatal end and an `Escalate` do not wait.
 
 Semantics: Erlang/OTP's ``supervisor``.
 """
@@ -19,7 +20,7 @@ import copy
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, Final, Literal, cast
 
 from attrs import define, evolve
@@ -38,6 +39,7 @@ from trido.supervision.messages import (
     Kill,
     KillRun,
     Moved,
+    Operation,
     Operations,
     Reply,
     Request,
@@ -61,6 +63,7 @@ from trido.supervision.records import (
     Job,
     Outcome,
     Phase,
+    Purpose,
     Record,
     Resume,
     Retry,
@@ -81,6 +84,8 @@ class Machine:
     """When automatic restarts were decided, the latest first."""
     outcome: Outcome
     error: BaseException | None
+    tells_all: bool
+    """Whether anybody wants to hear of what goes well, too: of starts, and of stops and ends."""
 
     _now: float
     _u: float
@@ -109,6 +114,7 @@ class Machine:
         self.window = ()
         self.outcome = "shutdown"
         self.error = None
+        self.tells_all = True
         self._now = self._u = 0.0
         self._queue = deque()
         self._job = None
@@ -129,7 +135,9 @@ class Machine:
         """Yield what follows from ``event``. Exhaust it before the next."""
         self._now, self._u = event.now, event.u
         yield from _HANDLERS[type(event)](self, event)
-        yield from self._advance()
+        job = self._job
+        if self._queue if job is None else job.waiting is None:
+            yield from self._advance()
 
     def forget_error(self) -> None:
         """Do not keep what `Finished` has handed out."""
@@ -186,64 +194,63 @@ class Machine:
             if self._put_off(job):
                 self._job = None
             job.begun = True
-        elif job.to_start:
-            yield from self._start_next(job)
-        else:
-            self._job = None
-            yield from self._complete(job)
+            return ()
+        if job.to_start:
+            return self._start_next(job)
+        self._job = None
+        return self._complete(job)
 
     def _take(self, item: Item) -> Operations:
         if isinstance(item, Request):
-            yield from self._begin_request(item)
-            return
+            return self._begin_request(item)
         record = self.records.get(item.id)
         if record is None:
-            return
+            return ()
         if isinstance(item, Handle):
             if record.found is not None and record.incarnation == item.run:
-                yield from self._ended_by_itself(record, record.found)
+                return self._ended_by_itself(record, record.found)
         elif record.state == "restarting" and not record.live and record.chain == item.chain:
             if isinstance(item, Retry):
-                over = self._count(record, record.last_crash)
-                if not over:
-                    yield Moved(record, record.state, comes_back=True)
-                yield from self._attempt(record, record.last_crash, over)
-            else:
-                self._job = self._restart_job(record)
+                return self._try_again(record)
+            self._job = self._restart_job(record)
+        return ()
+
+    def _try_again(self, record: Record) -> Operations:
+        over = self._count(record, record.last_crash)
+        if not over:
+            yield Moved(record, record.state, comes_back=True)
+        yield from self._attempt(record, record.last_crash, over)
 
     def _stop_next(self, job: Job) -> Operations:
         record = self.records.get(job.to_stop.pop())
         if record is None:
-            return
+            return ()
         if job.purpose == "restart":
             self._returning[record.id] = None
         if record.found is not None:
-            yield from self._found_dead(record, record.found)
-        elif record.live:
+            return self._found_dead(record, record.found)
+        if record.live:
             one_at_a_time = job.purpose != "stop" or not self.settings.dynamic
             if record.state != "zombie" and one_at_a_time:
                 job.waiting = record.id
-            yield from self._stop_run(record)
-        elif record.state == "restarting" and record.id != job.subject:
-            yield from self._give_up_retry(record)
+            return self._stop_run(record)
+        if record.state == "restarting" and record.id != job.subject:
+            return self._give_up_retry(record)
+        return ()
 
     def _start_next(self, job: Job) -> Operations:
         record = self.records.get(job.to_start.pop())
         if record is None:
-            return
+            return ()
         job.waiting = record.id
-        cause: Cause = (
-            "start" if job.purpose == "init" else "restart" if job.purpose == "restart" else "api"
-        )
-        yield from self._start_run(record, cause)
+        return self._start_run(record, _CAUSES[job.purpose])
 
     def _complete(self, job: Job) -> Operations:
         if job.purpose == "init":
             self.phase = "running"
         elif job.purpose == "stop":
-            yield from self._finish()
-        if job.request is not None:
-            yield Reply(job.request, None)
+            return self._finish()
+        return () if job.request is None else (Reply(job.request, None),)
 
     def _finish(self) -> Operations:
         self.phase = "ended"
@@ -261,7 +268,7 @@ class Machine:
         if self.phase == "new":
             self.phase = "starting"
             self._job = Job("init", to_start=list(reversed(self.records)))
-        yield from ()
+        return ()
 
     def _start_run(self, record: Record, cause: Cause) -> Operations:
         self._returning.pop(record.id, None)
@@ -269,24 +276,25 @@ class Machine:
         record.live, record.ready, record.asked, record.killed = True, False, False, False
         record.fault, record.value, record.cause = None, None, cause
         self._live += 1
-        if record.state != "restarting":
-            yield self._move(record, "start")
         self._alarms.set(record.id, "start", self._now + record.policy.start_timeout)
-        yield StartRun(record.id, record.incarnation)
+        start = StartRun(record.id, record.incarnation)
+        return (start,) if record.state == "restarting" else (self._move(record, "start"), start)
 
     def _on_ready(self, event: RunReady) -> Operations:
         record = self._run(event.id, event.run)
         if record is None or record.ready or record.asked or record.fault is not None:
-            return
+            return ()
         if record.state == "zombie":
-            return
+            return ()
         self._alarms.clear(record.id)
         record.ready, record.ready_at, record.value = True, self._now, event.value
         record.provisional = False
         record.restarts += record.cause == "restart"
-        yield self._move(record, "ready")
-        yield self._tell(events.ChildStarted, record, cause=record.cause)
         self._done_waiting()
+        moved = self._move(record, "ready")
+        if not self.tells_all:
+            return (moved,)
+        return moved, self._tell(events.ChildStarted, record, cause=record.cause)
 
     def _start_failed(self, record: Record, reason: BaseException, job: Job) -> Operations:
         record.last_crash = reason
@@ -329,26 +337,34 @@ class Machine:
     def _on_ended(self, event: RunEnded) -> Operations:
         record = self._run(event.id, event.run)
         if record is None:
-            return
+            return ()
         end = self._reading(record, event.end)
         if end.kind == "stopped" and end is not event.end:
             record.asked = True
         was_zombie = record.state == "zombie"
         self._run_is_over(record)
+        follows = self._what_follows(record, end)
+        return chain(follows, self._zombie_is_gone()) if was_zombie else follows
+
+    def _what_follows(self, record: Record, end: End) -> Operations:
         if end.kind == "fatal":
-            yield from self._ended_fatally(record, end)
-        elif record.asked:
-            yield from self._ended_when_asked(record, end)
-        elif not record.ready:
-            yield from self._ended_before_ready(record, end)
-        elif self._escalates(record, end) and self.phase != "stopping":
-            yield from self._escalated(record, end)
-        else:
-            record.found = end
-            self._queue.append(Handle(record.id, record.incarnation))
-        if was_zombie:
-            self._zombies -= 1
-            self._resume_paused()
+            return self._ended_fatally(record, end)
+        if record.asked:
+            return self._ended_when_asked(record, end)
+        if not record.ready:
+            return self._ended_before_ready(record, end)
+        if self._escalates(record, end) and self.phase != "stopping":
+            return self._escalated(record, end)
+        record.found = end
+        if self._job is None and not self._queue:
+            return self._ended_by_itself(record, end)
+        self._queue.append(Handle(record.id, record.incarnation))
+        return ()
+
+    def _zombie_is_gone(self) -> Operations:
+        self._zombies -= 1
+        self._resume_paused()
+        yield from ()
 
     def _reading(self, record: Record, end: End) -> End:
         """What an end means here and now."""
@@ -398,10 +414,11 @@ class Machine:
             yield self._move(record, "retry", comes_back=not over)
         else:
             yield self._move(record, "remove" if self._leaves(record) else "end")
-        yield self._tell(events.ChildEnded, record, outcome=outcome, reason=end.reason)
+        if self.tells_all:
+            yield self._tell(events.ChildEnded, record, outcome=outcome, reason=end.reason)
         if rule.reported:
-            told = self._report(record, "child_terminated", outcome, end.reason)
-            yield evolve(told, restarts=restarted and not over)
+            restarts = restarted and not over
+            yield self._report(record, "child_terminated", outcome, end.reason, restarts=restarts)
         if restarted:
             record.chain += 1
             yield from self._attempt(record, _cause(end), over)
@@ -413,15 +430,17 @@ class Machine:
         outcome = "crashed" if crashed else end.kind
         if crashed:
             record.last_crash = end.reason
-        yield self._move(record, "remove" if self._leaves(record) else "end")
-        if record.ready:
-            yield self._tell(events.ChildStopped, record, outcome=outcome, reason=end.reason)
-        yield from self._report_stop(record, outcome, end.reason)
-        yield from self._answer_waiters(record)
+        follows: list[Operation] = [self._move(record, "remove" if self._leaves(record) else "end")]
+        if record.ready and self.tells_all:
+            told = self._tell(events.ChildStopped, record, outcome=outcome, reason=end.reason)
+            follows.append(told)
+        follows += self._report_stop(record, outcome, end.reason)
+        follows += self._answer_waiters(record)
         if self._escalates(record, end) and self.phase != "stopping":
-            yield from self._give_up(record, end.reason, _escalation(end))
-        elif self._waits_for(record):
+            return chain(follows, self._give_up(record, end.reason, _escalation(end)))
+        if self._waits_for(record):
             self._done_waiting()
+        return follows
 
     def _report_stop(
         self, record: Record, outcome: str, reason: BaseException | None
@@ -431,7 +450,8 @@ class Machine:
             or (outcome == "killed" and record.policy.shutdown is not BRUTAL_KILL)
             or (outcome == "normal" and record.ready and record.policy.restart == "permanent")
         ):
-            yield self._report(record, "shutdown_error", outcome, reason)
+            return (self._report(record, "shutdown_error", outcome, reason),)
+        return ()
 
     def _found_dead(self, record: Record, end: End) -> Operations:
         record.found = None
@@ -531,14 +551,13 @@ class Machine:
         return record is not None and record.state == "zombie"
 
     def _resume_paused(self) -> None:
-        for id, chain in self._paused.items():
-            self._queue.append(Resume(id, chain))
+        self._queue.extend(Resume(id, number) for id, number in self._paused.items())
         self._paused.clear()
 
     def _give_up_retry(self, record: Record) -> Operations:
         record.chain += 1
         self._alarms.clear(record.id)
-        yield self._move(record, "remove" if self._leaves(record) else "end")
+        return (self._move(record, "remove" if self._leaves(record) else "end"),)
 
     def _give_up_returning(self) -> Operations:
         returning, self._returning = self._returning, {}
@@ -550,14 +569,12 @@ class Machine:
 
     def _stop_run(self, record: Record) -> Operations:
         if record.asked:
-            return  # joined, with what is left of its grace
+            return ()  # joined, with what is left of its grace
         record.asked = True
-        if record.state in ("starting", "running"):
-            yield self._move(record, "stop")
+        moved = [self._move(record, "stop")] if record.state in ("starting", "running") else []
         if record.fault is None:
-            yield from self._cancel_run(record, "its supervisor stops it")
-        elif self._grace(record) == 0:
-            yield from self._kill_run(record)
+            return [*moved, *self._cancel_run(record, "its supervisor stops it")]
+        return [*moved, *self._kill_run(record)] if self._grace(record) == 0 else moved
 
     def _grace(self, record: Record) -> float:
         return 0.0 if self._killing else record.policy.grace
@@ -565,29 +582,29 @@ class Machine:
     def _cancel_run(self, record: Record, reason: str) -> Operations:
         deadline = self._now + self._grace(record)
         if deadline <= self._now:
-            yield from self._kill_run(record)
-        else:
-            self._alarms.set(record.id, "grace", deadline)
-            yield CancelRun(record.id, record.incarnation, deadline, reason)
+            return self._kill_run(record)
+        self._alarms.set(record.id, "grace", deadline)
+        return (CancelRun(record.id, record.incarnation, deadline, reason),)
 
     def _kill_run(self, record: Record) -> Operations:
-        if not record.killed:
-            record.killed = True
-            self._alarms.clear(record.id)
-            yield KillRun(record.id, record.incarnation)
+        if record.killed:
+            return ()
+        record.killed = True
+        self._alarms.clear(record.id)
+        return (KillRun(record.id, record.incarnation),)
 
     def _on_failing(self, event: RunFailing) -> Operations:
         record = self._run(event.id, event.run)
         if record is None or record.state == "zombie":
-            return
+            return ()
         if record.fault is None and not record.asked:
-            yield from self._stop_failing(record, event.error)
+            return self._stop_failing(record, event.error)
+        return ()
 
     def _stop_failing(self, record: Record, error: Exception) -> Operations:
         record.fault = error
-        if record.state != "restarting":
-            yield self._move(record, "stop")
-        yield from self._cancel_run(record, str(error))
+        moved = [] if record.state == "restarting" else [self._move(record, "stop")]
+        return [*moved, *self._cancel_run(record, str(error))]
 
     def _on_stuck(self, event: RunStuck) -> Operations:
         record = self._run(event.id, event.run)
@@ -708,10 +725,12 @@ class Machine:
 
     def _on_request(self, event: Request) -> Operations:
         if self.phase in ("stopping", "ended"):
-            yield Reply(event.number, self._stopped())
-        else:
-            self._waiting.add(event.number)
-            self._queue.append(event)
+            return (Reply(event.number, self._stopped()),)
+        if self._job is None and not self._queue:
+            return self._serve(event)
+        self._waiting.add(event.number)
+        self._queue.append(event)
+        return ()
 
     def _on_withdraw(self, event: Withdraw) -> Operations:
         if event.number in self._waiting:
@@ -719,18 +738,20 @@ class Machine:
         for job in (self._job, *self._orphans()):
             if job is not None and job.request == event.number:
                 job.request = None
-        yield from ()
+        return ()
 
     def _begin_request(self, request: Request) -> Operations:
         self._waiting.discard(request.number)
         if request.number in self._withdrawn:
             self._withdrawn.remove(request.number)
-            return
+            return ()
+        return self._serve(request)
+
+    def _serve(self, request: Request) -> Operations:
         refusal = self._refusal(request)
         if refusal is not None:
-            yield Reply(request.number, refusal)
-        else:
-            yield from _REQUESTS[request.asked](self, request)
+            return (Reply(request.number, refusal),)
+        return _REQUESTS[request.asked](self, request)
 
     def _refusal(self, request: Request) -> errors.TridoError | None:
         record = self.records.get(request.id)
@@ -746,8 +767,8 @@ class Machine:
     def _start_child(self, request: Request) -> Operations:
         record = self.records[request.id] = cast("Record", request.record)
         record.provisional = True
-        self._job = Job("start_child", request.id, to_start=[request.id], request=request.number)
-        yield from ()
+        self._job = Job("start_child", request.id, request=request.number, waiting=request.id)
+        return self._start_run(record, "api")
 
     def _orphans(self) -> list[Job]:
         orphans = (self.records[id].orphan for id in self._orphaned)
@@ -758,36 +779,36 @@ class Machine:
         if record.state == "parked":
             record.window = ()
             record.consecutive = 0
-        self._job = Job("restart_child", request.id, to_start=[request.id], request=request.number)
-        yield from ()
+        self._job = Job("restart_child", request.id, request=request.number, waiting=request.id)
+        return self._start_run(record, "api")
 
     def _delete_child(self, request: Request) -> Operations:
-        yield self._move(self.records[request.id], "remove")
-        yield Reply(request.number, None)
+        return self._move(self.records[request.id], "remove"), Reply(request.number, None)
 
     def _stop_child(self, request: Request) -> Operations:
         record = self.records[request.id]
         if record.state == "zombie" and record.live:
             record.asked = True
             record.waiters += (request.number,)
-        elif record.live or record.found is not None:
-            self._job = Job("stop_child", "", to_stop=[request.id], request=request.number)
-        else:
-            if record.state in ("restarting", "parked"):
-                yield from self._give_up_retry(record)
-                yield from self._give_up_returning()
-            yield Reply(request.number, None)
+            return ()
+        if record.live or record.found is not None:
+            self._job = job = Job("stop_child", to_stop=[request.id], request=request.number)
+            return self._stop_next(job)
+        done = (Reply(request.number, None),)
+        if record.state in ("restarting", "parked"):
+            return chain(self._give_up_retry(record), self._give_up_returning(), done)
+        return done
 
     def _answer_waiters(self, record: Record) -> Operations:
         waiters, record.waiters = record.waiters, ()
-        for number in waiters:
-            yield Reply(number, None)
+        replies = [Reply(number, None) for number in waiters]
         orphan, record.orphan = record.orphan, None
         self._orphaned.pop(record.id, None)
         if orphan is not None and orphan.request is not None:
             stopping = self.phase == "stopping"
             failed = errors.StartFailed(record.id, record.fault)
-            yield Reply(orphan.request, self._stopped() if stopping else failed)
+            replies.append(Reply(orphan.request, self._stopped() if stopping else failed))
+        return replies
 
     # Time -----------------------------------------------------------------------------------
 
@@ -852,11 +873,18 @@ class Machine:
         return Tell(told, None if record is None else record.policy)
 
     def _report(
-        self, record: Record, context: str, outcome: str, reason: BaseException | None
+        self,
+        record: Record,
+        context: str,
+        outcome: str,
+        reason: BaseException | None,
+        *,
+        restarts: bool = False,
     ) -> Tell:
-        return self._tell(
+        told = self._tell(
             events.SupervisorReport, record, context=context, outcome=outcome, reason=reason
         )
+        return Tell(told.event, told.policy, restarts=True) if restarts else told
 
 
 _HANDLERS: Final[dict[type[Any], Callable[[Machine, Any], Operations]]] = {
@@ -891,6 +919,12 @@ def _it_and_later(records: dict[str, Record], id: str) -> list[str]:
     return [*later, id]
 
 
+_CAUSES: Final[dict[Purpose, Cause]] = {
+    "init": "start",
+    "restart": "restart",
+    "start_child": "api",
+    "restart_child": "api",
+}
 _GROUPS: Final[dict[Strategy, Callable[[dict[str, Record], str], list[str]]]] = {
     "one_for_one": lambda records, only: [only],
     "one_for_all": lambda records, _: list(reversed(records)),

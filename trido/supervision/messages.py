@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from attrs import frozen
 
 from trido.supervision import errors, events
 from trido.supervision.policy import ChildPolicy
@@ -13,7 +11,13 @@ from trido.supervision.tables import Asked, State
 from trido.values import ByFields
 
 if TYPE_CHECKING:
+    from attrs import frozen as value
+
     from trido.supervision.records import Record
+else:
+    # Nobody changes one, as type checkers see to. Made unchangeable it would take twice as long to
+    # make, and a supervisor makes a dozen for each start and stop of a child.
+    from attrs import define as value
 
 # What comes in ------------------------------------------------------------------------------
 
@@ -22,7 +26,7 @@ EndKind: TypeAlias = Literal[
 ]
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class End(ByFields):
     """How a run ended."""
 
@@ -30,19 +34,19 @@ class End(ByFields):
     reason: BaseException | None = None
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class _Input(ByFields):
     now: float
     u: float = 0.0
     """A random number from [0, 1), for the jitter of a `Backoff`."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class Begin(_Input):
     """Start the children."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class RunReady(_Input):
     """A run became ready."""
 
@@ -51,7 +55,7 @@ class RunReady(_Input):
     value: object = None
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class RunEnded(_Input):
     """A run ended, for whatever reason."""
 
@@ -60,7 +64,7 @@ class RunEnded(_Input):
     end: End
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class RunFailing(_Input):
     """A run cannot go on: it is to be stopped, and its end is a crash by ``error``."""
 
@@ -69,7 +73,7 @@ class RunFailing(_Input):
     error: Exception
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class RunStuck(_Input):
     """A run was killed, and will not end."""
 
@@ -77,12 +81,12 @@ class RunStuck(_Input):
     run: int
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class Tick(_Input):
     """`Machine.next_deadline` has come."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class Request(_Input):
     """Somebody asks for a change, and waits for the `Reply` of this number."""
 
@@ -93,14 +97,14 @@ class Request(_Input):
     """What ``start_child`` asks for."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class Withdraw(_Input):
     """Whoever waited for the reply of this number waits no more."""
 
     number: int
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class Stop(_Input):
     """Stop the supervisor, in order."""
 
@@ -108,12 +112,12 @@ class Stop(_Input):
     """Because the scope around it was cancelled."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class Kill(_Input):
     """Stop the supervisor in order, with no grace left for anybody."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@value(kw_only=True, eq=False, repr=False)
 class Fail(_Input):
     """Something that is not a child failed fatally: an observer, say."""
 
@@ -137,7 +141,7 @@ Input: TypeAlias = (
 # What goes out ------------------------------------------------------------------------------
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class StartRun(ByFields):
     """Start a run of this place."""
 
@@ -145,7 +149,7 @@ class StartRun(ByFields):
     run: int
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class CancelRun(ByFields):
     """Ask a run to stop, by ``deadline``."""
 
@@ -155,7 +159,7 @@ class CancelRun(ByFields):
     reason: str
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class KillRun(ByFields):
     """Make a run stop."""
 
@@ -163,7 +167,7 @@ class KillRun(ByFields):
     run: int
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class Moved(ByFields):
     """A place is in another state, or will stay in this one."""
 
@@ -173,7 +177,7 @@ class Moved(ByFields):
     """It is going to be started again: it crashed, or was stopped with the group it is in."""
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class Tell(ByFields):
     """Tell the observers."""
 
@@ -184,7 +188,7 @@ class Tell(ByFields):
     """Of a report: whether the child is restarted."""
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class TellUnkillable(ByFields):
     """Tell the observers that a run cannot be killed, and where it is."""
 
@@ -192,7 +196,7 @@ class TellUnkillable(ByFields):
     run: int
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class Reply(ByFields):
     """Answer a request: done, or refused."""
 
@@ -200,17 +204,17 @@ class Reply(ByFields):
     error: errors.TridoError | None
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class InterruptBody(ByFields):
     """The supervisor gives up: cancel the block's body."""
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class Stuck(ByFields):
     """Only zombies are left to wait for."""
 
 
-@frozen(eq=False, repr=False)
+@value(eq=False, repr=False)
 class Finished(ByFields):
     """Every child has ended. ``error`` is what leaves the supervisor, if anything."""
 
@@ -229,4 +233,4 @@ Operation: TypeAlias = (
     | Stuck
     | Finished
 )
-Operations: TypeAlias = Iterator[Operation]
+Operations: TypeAlias = Iterable[Operation]

@@ -61,7 +61,6 @@ from trido.supervision.messages import (
     Kill,
     KillRun,
     Moved,
-    Operation,
     Reply,
     Request,
     RunReady,
@@ -75,7 +74,7 @@ from trido.supervision.messages import (
 )
 from trido.supervision.place import Report, as_place
 from trido.supervision.policy import ChildPolicy
-from trido.supervision.records import Record, Settings
+from trido.supervision.records import Phase, Record, Settings
 from trido.supervision.report import RunReport
 from trido.supervision.shields import spare
 from trido.supervision.spec import (
@@ -152,6 +151,11 @@ class SupervisorBase:
         self.nursery: trio.Nursery | None = None
         self._inbox: deque[Input] = deque()
         self._sleeper: Task | None = None
+        self._due = math.inf
+        """When the supervisor's task wakes by itself."""
+        self._phase: Phase = "new"
+        """As it was told to others."""
+        self._restarted = False
         self._callers: dict[int, Caller] = {}
         """Who waits for the reply of which number."""
         self._number = 0
@@ -334,6 +338,8 @@ class SupervisorBase:
         return child
 
     def _id_of(self, child: str | Child[Any] | Spec[Any]) -> str:
+        if isinstance(child, str):
+            return child
         if isinstance(child, Child):
             record = self._machine.records.get(child.id)
             if record is None or record.tag is not child:
@@ -341,8 +347,6 @@ class SupervisorBase:
             return child.id
         if isinstance(child, Spec):
             return child.child_id
-        if isinstance(child, str):
-            return child
         raise TypeError(f"a child is named by its id, its spec or its Child, not by {child!r}")
 
     @enable_ki_protection
@@ -350,7 +354,7 @@ class SupervisorBase:
         self, asked: Asked, child: str | Child[Any] | Spec[Any], record: Record | None = None
     ) -> Record | None:
         """Ask for a change and wait until it is made; the place as it was when asked."""
-        self.refuse_deadlock(f"call {asked}()")
+        self.refuse_deadlock("call {}()", asked)
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._finished:
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -380,7 +384,7 @@ class SupervisorBase:
 
         await trio.lowlevel.wait_task_rescheduled(abort)
 
-    def refuse_deadlock(self, what: str) -> None:
+    def refuse_deadlock(self, what: str, *names: str) -> None:
         """Raise `DeadlockError` if the calling task's child cannot be started or stopped first."""
         current = CURRENT.get()
         child = None if current is None else current.child
@@ -389,8 +393,8 @@ class SupervisorBase:
             if above is self and child.in_transit:
                 doing = "stopping" if child.record.asked else "starting"
                 raise errors.DeadlockError(
-                    f"child {child.id!r} cannot {what}: supervisor {self.id!r} is {doing} it,"
-                    " and does nothing else before that is done"
+                    f"child {child.id!r} cannot {what.format(*names)}: supervisor {self.id!r} is"
+                    f" {doing} it, and does nothing else before that is done"
                 )
             child = above.as_child()
 
@@ -433,7 +437,8 @@ class SupervisorBase:
     async def _supervise(self) -> None:
         try:
             while not self._finished:
-                await self._sleep_until(self._machine.next_deadline())
+                self._due = self._machine.next_deadline()
+                await self._sleep_until(self._due)
                 self._work()
                 if self._gives_up:
                     self.body_scope.cancel(reason=f"supervisor {self.id!r} gives up")
@@ -441,36 +446,41 @@ class SupervisorBase:
             self.abandon(exc)
             raise
 
-    def _work(self) -> bool:
-        """Handle what is in the inbox, but not all at once; whether something was restarted."""
-        restarted = False
-        for _ in range(_SLICE):
-            if not self._inbox or self._finished:
-                break
-            if restarted and not isinstance(self._inbox[0], RunReady):
-                break  # that may restart something, too
-            restarted = self._handle(self._inbox.popleft()) or restarted
+    def _work(self) -> None:
+        self._empty_inbox()
         now = trio.current_time()
         if not self._finished and self._machine.next_deadline() <= now:
-            restarted = self._handle(Tick(now=now, u=random.random())) or restarted
-        return restarted
+            self._handle(Tick(now=now, u=random.random()))
 
-    def _handle(self, event: Input) -> bool:
-        """Hand ``event`` in and carry out what follows; whether something was restarted."""
+    def _empty_inbox(self) -> None:
+        """Handle what is in there; not all at once, and nothing after what restarted something."""
+        self._restarted = False
+        self._machine.tells_all = self.bus.hears_all
+        for _ in range(_SLICE):
+            if not self._inbox or self._finished:
+                return
+            if self._restarted and not isinstance(self._inbox[0], RunReady):
+                return  # that may restart something, too
+            self._handle(self._inbox.popleft())
+
+    def _handle(self, event: Input) -> None:
+        """Hand ``event`` in and carry out what follows."""
         if isinstance(event, Request) and event.number not in self._callers:
-            return False
-        restarted = False
-        operation: Operation | None
-        for operation in self._machine.handle(event):
+            return
+        machine = self._machine
+        for operation in machine.handle(event):
             _CARRY_OUT[type(operation)](self, operation)
-            restarted = restarted or (isinstance(operation, StartRun) and operation.run > 1)
-        if self._machine.phase == "running" and not self.settled.is_set():
+        if machine.phase != self._phase:
+            self._phase = machine.phase
+            self._phase_changed()
+
+    def _phase_changed(self) -> None:
+        if self._phase == "running":
             self.settled.set()
             if self._report is not None:
                 self._report.ready(self)
-        if self.is_stopping:
+        elif self._phase == "stopping":
             self.winds_up.set()
-        return restarted
 
     async def _sleep_until(self, deadline: float) -> None:
         if self._inbox:
@@ -507,22 +517,20 @@ class SupervisorBase:
         """Do the work of the supervisor's task in the calling one, and wake it if more is left."""
         try:
             self._sleeper = None  # what follows from this waits in the inbox
-            due = self._machine.next_deadline()
             self._inbox.append(event)
             # What is started here has the context of the supervisor's task, as ever.
-            restarted = sleeper.context.run(self._work)
-            machine = self._machine
-            if (
-                self._inbox
-                or restarted
-                or machine.phase != "running"
-                or machine.next_deadline() < due
-            ):
+            sleeper.context.run(self._empty_inbox)
+            if self._inbox or self._restarted or self._has_to_wake:
                 trio.lowlevel.reschedule(sleeper)
             else:
                 self._sleeper = sleeper
         except BaseException as error:  # noqa: ASYNC103  # it is raised where it belongs
             trio.lowlevel.reschedule(sleeper, Error(error))
+
+    @property
+    def _has_to_wake(self) -> bool:
+        """Whether something must not wait for what the supervisor's task sleeps until."""
+        return self._phase != "running" or self._machine.next_deadline() < self._due
 
     def post(self, event: Input) -> None:
         """Put ``event`` into the inbox."""
@@ -585,6 +593,7 @@ class SupervisorBase:
 
     def _start_run(self, operation: StartRun) -> None:
         child = _child(self._machine.records[operation.id])
+        self._restarted = self._restarted or operation.run > 1
         report = RunReport(self, child, operation.run)
         try:
             child.run = child.place.start(report)
