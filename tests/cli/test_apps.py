@@ -215,4 +215,6 @@ def test_no_such_module(trido: Command, write: Write) -> None:
 def test_a_name_may_have_dots(trido: Command, write: Write) -> None:
     name = write("class Apps: one = SupervisorSpec(id='deep')")
     assert trido("tree", f"{name}:Apps.one").out.startswith("deep [")
-    assert "Apps'> has no 'on'; did you mean 'one'?" in trido("tree", f"{name}:Apps.on").err
+    assert trido("tree", f"{name}:Apps.on").err == (
+        f"trido tree: 'Apps' in module {name!r} has no 'on'; did you mean 'one'?\n"
+    )

@@ -100,6 +100,14 @@ def test_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
     assert end.value.code == 0
 
 
+def test_interrupted_at_any_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(options: Options) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run_demo", run)
+    assert cli.main(["demo"]) == 130
+
+
 def test_nobody_reads_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(options: Options) -> int:
         raise BrokenPipeError

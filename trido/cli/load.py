@@ -107,13 +107,11 @@ def said(error: BaseException) -> str:
 
 def _attribute(module: ModuleType, name: str) -> object:
     found: object = module
+    way = f"module {module.__name__!r}"
     for part in name.split("."):
         if not hasattr(found, part):
             known = [one for one in dir(found) if not one.startswith("_")]
-            raise UserError(f"{_named(found)} has no {part!r}{did_you_mean(part, known)}")
+            raise UserError(f"{way} has no {part!r}{did_you_mean(part, known)}")
         found = getattr(found, part)
+        way = f"{part!r} in {way}"
     return found
-
-
-def _named(thing: object) -> str:
-    return f"module {thing.__name__!r}" if isinstance(thing, ModuleType) else repr(thing)
