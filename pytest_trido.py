@@ -53,6 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _wants(item: pytest.Item, *, everything: bool) -> bool:
     if item.get_closest_marker("trido"):
-        return inspect.iscoroutinefunction(getattr(item, "obj", None))
+        test = getattr(item, "obj", None)
+        given = getattr(test, "hypothesis", None)  # what it makes of an async test is not async
+        return inspect.iscoroutinefunction(getattr(given, "inner_test", test))
     is_trios = item.get_closest_marker("trio") and not item.get_closest_marker("real_time")
     return everything and bool(is_trios)

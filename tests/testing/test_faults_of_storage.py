@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 import trido
 from tests.testing.agents import Add, counter, quiet, signal
 from trido import testing
+from trido.journal.operations import Letters
 from trido.runtime.environment import Environment
 from trido.runtime.probe import Probe
 from trido.supervision.probe import PROBE
@@ -101,7 +102,7 @@ async def looked() -> list[str]:
         session: Any = rt.env.session
         for _ in range(2):
             try:
-                await session.read(trido.journal.operations.Letters(None, 10))
+                await session.read(Letters(None, 10))
                 found.append("read")
             except trido.JournalError as error:
                 found.append(type(error).__name__)
@@ -201,7 +202,7 @@ def test_a_probe_that_does_nothing_changes_nothing() -> None:
             self.environments.append(env)
 
     async def main() -> Any:
-        opened = Opened()
+        opened, result = Opened(), None
         for probe in (opened, Probe()):
             token = PROBE.set(probe)
             try:

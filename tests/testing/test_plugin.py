@@ -1,0 +1,166 @@
+"""The pytest plugin: virtual time, seeds and plans for async tests; nothing for others."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import trio
+
+pytest_plugins = ["pytester"]
+
+ORDER = """
+    import pytest, trio
+
+    async def order():
+        came = []
+        async def come(name):
+            await trio.sleep(3600)
+            came.append(name)
+        async with trio.open_nursery() as nursery:
+            for name in "abcdefgh":
+                nursery.start_soon(come, name)
+        return "".join(came)
+"""
+
+
+def run(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
+    pytester.makepyfile(textwrap.dedent(ORDER) + textwrap.dedent(code))
+    # In this process: what it covers is counted.
+    return pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cov", *options)
+
+
+@pytest.fixture(params=["with pytest-trio", "without"])
+def trio_or_not(request: pytest.FixtureRequest) -> list[str]:
+    return [] if request.param == "with pytest-trio" else ["-p", "no:trio"]
+
+
+@pytest.mark.real_time
+def test_a_marked_test_is_in_virtual_time_and_by_the_seed(
+    pytester: pytest.Pytester, trio_or_not: list[str]
+) -> None:
+    code = """
+        SEEN = []
+
+        @pytest.fixture
+        def one():
+            return 1
+
+        @pytest.mark.trido(seed=1)
+        async def test_first(one):
+            assert one == 1
+            SEEN.append(await order())
+
+        @pytest.mark.trido(seed=1)
+        async def test_second():
+            SEEN.append(await order())
+            assert SEEN[0] == SEEN[1]
+            assert trio.current_time() == 3600
+
+        @pytest.mark.trido
+        def test_plain():
+            pass
+    """
+    run(pytester, code, *trio_or_not).assert_outcomes(passed=3)
+
+
+@pytest.mark.real_time
+def test_what_fails_says_how_to_replay_it(
+    pytester: pytest.Pytester, trio_or_not: list[str]
+) -> None:
+    code = """
+        @pytest.mark.trido(plan="clock +1s at 5s")
+        async def test_fails():
+            raise ValueError(await order())
+
+        @pytest.mark.trido
+        async def test_fails_too():
+            raise ValueError(await order())
+    """
+    result = run(pytester, code, *trio_or_not)
+    result.assert_outcomes(failed=2)
+    told = re.search(
+        r"replay it with: pytest --trido-seed=(\d+) --trido-plan='clock \+1s at 5s' '(.*)'",
+        result.stdout.str(),
+    )
+    assert told is not None
+    first = re.findall("ValueError: ([a-h]{8})", result.stdout.str())
+    again = run(pytester, code, f"--trido-seed={told[1]}", told[2], *trio_or_not)
+    again.assert_outcomes(failed=1)
+    assert re.findall("ValueError: ([a-h]{8})", again.stdout.str())[0] == first[0]
+    plan = run(pytester, code, "--trido-plan=clock +9s at 1s", *trio_or_not)
+    assert "--trido-plan='clock +9s at 1s'" in plan.stdout.str()
+
+
+@pytest.mark.real_time
+def test_a_plan_that_names_nobody_fails(pytester: pytest.Pytester) -> None:
+    code = """
+        @pytest.mark.trido(plan="crash nobody at turn 1; drop 1st signal to nobody")
+        async def test_nobody():
+            await order()
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*UnknownPoint: *there is no agent or child 'nobody'*"])
+
+
+@pytest.mark.real_time
+def test_in_trido_mode_all_tests_of_trio_are_marked(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\ntrio_mode = true\ntrido_mode = true")
+    code = """
+        from trio.testing import MockClock
+
+        async def test_virtual():
+            await trio.sleep(3600)
+
+        async def test_clock_of_its_own(mock_clock):
+            assert trio.lowlevel.current_clock() is mock_clock
+
+        @pytest.mark.real_time
+        async def test_real():
+            assert not isinstance(trio.lowlevel.current_clock(), MockClock)
+    """
+    run(pytester, code).assert_outcomes(passed=3)
+
+
+@pytest.mark.real_time
+def test_with_given_a_test_is_refused(pytester: pytest.Pytester) -> None:
+    code = """
+        from hypothesis import given, strategies
+
+        @pytest.mark.trido
+        @given(strategies.none())
+        async def test_given(none):
+            pass
+    """
+    result = run(pytester, code)
+    assert result.ret != 0
+    result.stderr.fnmatch_lines(["*write a plain test that calls trido.testing.run"])
+
+
+@pytest.mark.real_time
+def test_where_nobody_asks_for_it_it_does_nothing(pytester: pytest.Pytester) -> None:
+    """Not even import trido."""
+    code = """
+        import sys
+
+        def test_plain():
+            assert "pytest_trido" in sys.modules
+            assert "trido" not in sys.modules
+    """
+    pytester.makepyfile(textwrap.dedent(code))
+    result = pytester.runpytest_subprocess("-p", "no:cov")
+    result.assert_outcomes(passed=1)
+
+
+def test_what_pytest_finds_is_outside_of_the_package() -> None:
+    """Or all of trido would be imported before coverage is measured."""
+    import pytest_trido  # noqa: PLC0415
+
+    assert Path(pytest_trido.__file__).parent == Path(__file__).parents[2]
+
+
+async def test_these_very_tests_are_in_virtual_time() -> None:
+    await trio.sleep(86_400)
