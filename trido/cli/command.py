@@ -31,6 +31,7 @@ app: Final[App] = App(
     """,
     result_action="return_value",
     exit_on_error=False,
+    suppress_keyboard_interrupt=False,
 )
 app.command(journal)
 app.command(commands.run)
