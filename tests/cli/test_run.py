@@ -34,6 +34,21 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 RUNS = {
     "a child": 'app = ChildSpec(once, id="job", restart="transient")',
+    "an agent": """
+        @frozen
+        class Nothing: pass
+
+        agent = trido.Agent(
+            "agent", state=Nothing,
+            schedules=[trido.Schedule(1.0, trido.Signal("enough"), key="enough")],
+        )
+
+        @agent.on("enough")
+        def enough(state: Nothing, data: None):
+            return state, [trido.Stop()]
+
+        app = agent.spec(id="agent")
+    """,
     "a supervisor": """
         app = SupervisorSpec(
             ChildSpec(once, restart="transient", significant=True), auto_shutdown="any_significant"
