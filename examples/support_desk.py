@@ -7,6 +7,7 @@ anybody: that is the supervisor's job, and its rules are three lines of data in 
 
     python examples/support_desk.py      a few letters, by hand
     python -m trido demo                 a whole day of them, some of them bad, and a live view
+    python -m trido demo --durable FILE  the same; kill -9 it, and begin it again: it goes on
 
 Watch for: a ticket in Greek ends a run of the support agent. The next run goes on with the ticket
 that waited behind it, and what was answered before is not forgotten. Billing never notices.
@@ -156,18 +157,26 @@ def book(state: Books, invoice: Invoice) -> trido.Decision[Books]:
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 
 
-def desk(strategy: Strategy = "one_for_one", max_restarts: int = 30) -> trido.SupervisorSpec:
+def desk(
+    strategy: Strategy = "one_for_one",
+    max_restarts: int = 30,
+    runtime: trido.Runtime | None = None,
+) -> trido.SupervisorSpec:
     # A crashed agent is started again at once, and if it has crashed before, after a breath.
     breath = trido.Backoff(min=0.05, factor=1)
+    # With a runtime that has a journal, what they remember survives the end of the process.
+    durability: Literal["none", "sync"] = "none" if runtime is None else "sync"
     return trido.SupervisorSpec(
-        support_agent.spec(id="support", backoff=breath),
-        billing_agent.spec(id="billing", backoff=breath),
+        support_agent.spec(id="support", backoff=breath, runtime=runtime, durability=durability),
+        billing_agent.spec(id="billing", backoff=breath, runtime=runtime, durability=durability),
         id="desk",
         strategy=strategy,
         max_restarts=max_restarts,
         max_seconds=5.0,
     )
 
+
+AGENTS: Final = (support_agent, billing_agent)
 
 # Which of them a letter is for, by its kind.
 ADDRESSES: Final[Mapping[str, str]] = {"ticket": "support", "invoice": "billing"}

@@ -237,7 +237,8 @@ async def work(file: Path, disk: Disk, fail: Callable[[], None]) -> tuple[Log, i
             while (error := await refusal(ref, text)) is not None:
                 assert error.file == str(file) or "send the same signal again" in error.remedy
                 failures += 1
-        return ref.state(), failures
+        state = ref.state()
+    return state, failures
 
 
 async def mend_later(disk: Disk) -> None:

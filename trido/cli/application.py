@@ -7,11 +7,12 @@ has no examples, carries it beside this file.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
+from trido.runtime import Agent, Runtime
 from trido.supervision import SupervisorSpec
 from trido.supervision.policy import Strategy
 
@@ -29,8 +30,16 @@ class Application(Protocol):
     ADDRESSES: Mapping[str, str]
     """Which agent a letter is for, by its kind."""
 
-    def desk(self, strategy: Strategy = "one_for_one", max_restarts: int = 30) -> SupervisorSpec:
-        """The agents and their supervisor."""
+    AGENTS: Sequence[Agent[Any]]
+    """Their definitions."""
+
+    def desk(
+        self,
+        strategy: Strategy = "one_for_one",
+        max_restarts: int = 30,
+        runtime: Runtime | None = None,
+    ) -> SupervisorSpec:
+        """The agents and their supervisor; durable, with a runtime that has a journal."""
         ...
 
 

@@ -81,6 +81,7 @@ def demo(
     max_restarts: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 30,
     speed: Annotated[float, Parameter(converter=_speed)] = 1.0,
     seed: int = 0,
+    durable: Annotated[Path | None, Parameter(show_default=False)] = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Watch two agents, under one supervisor, work through a day's letters to a shop.
@@ -100,6 +101,8 @@ def demo(
         How many times faster than usual (80 lines a second), or max.
     seed
         Decides the gaps between one line and the next.
+    durable
+        Keep it in this file: killed at any moment, and begun again with the same file, it goes on.
     json
         Print one JSON object in the end, and all else to stderr.
     """
@@ -111,6 +114,7 @@ def demo(
             speed=speed,
             seed=seed,
             json=json,
+            durable=durable,
         )
     )
 

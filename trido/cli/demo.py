@@ -11,9 +11,12 @@ from typing import Any, Final
 from rich.console import Console
 
 from trido.cli import application
+from trido.cli.job import printable
+from trido.cli.lives import Lives
 from trido.cli.report import as_json, print_report
 from trido.cli.session import Options, Session
 from trido.cli.source import BadInput, Source
+from trido.journal import JournalError
 from trido.supervision import run
 
 # The show tells of every crash; the log, left alone, would write tracebacks across it.
@@ -39,18 +42,25 @@ def demo(options: Options, **trio_options: Any) -> int:
 def _demo(options: Options, trio_options: dict[str, Any]) -> int:
     console = Console(stderr=options.json, highlight=False, emoji=False, markup=False)
     try:
+        lives = Lives.of(options.durable, options.input) if options.durable else None
         source = Source(options.input)
     except BadInput as error:
         print(f"trido demo: {error}", file=sys.stderr)
         return 2
     with source:
-        session = Session(options, application.load(), source, console)
+        trouble = ""
+        session = Session(options, application.load(), source, console, lives=lives)
         try:
             run(session.run, **trio_options)
+        except* (BadInput, JournalError) as group:
+            trouble = _words(group)
         except* KeyboardInterrupt:
             # A second one would ask for what is happening already, and lose the report.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             session.ending = "Ctrl-C"
+        if trouble:
+            print(f"trido demo: {printable(trouble)}", file=sys.stderr)
+            return 2
         result = session.result()
     if result.ledger.lines == 0 and result.exit_code == 0:
         print(f"trido demo: {options.input} is empty", file=sys.stderr)
@@ -59,3 +69,11 @@ def _demo(options: Options, trio_options: dict[str, Any]) -> int:
     if options.json:
         print(json.dumps(as_json(result)))
     return result.exit_code
+
+
+def _words(group: BaseExceptionGroup[BaseException]) -> str:
+    """What is wrong."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)

@@ -18,6 +18,7 @@ from trido.cli.ledger import Ledger
 from trido.cli.lines import Letter, Refusal, read
 from trido.cli.source import Source
 from trido.runtime import AgentCrashed, AgentRef
+from trido.supervision import ChildSpec, Supervisor
 
 RATE: Final = 80.0
 """Lines a second, at speed 1."""
@@ -60,6 +61,16 @@ class Post:
     def __attrs_post_init__(self) -> None:
         self._casts = Casts(self.ledger)
         self._calls, self._at_till = trio.open_memory_channel[Letter](_BUFFERED)
+
+    async def work(self, operator: Supervisor, kinds: Mapping[str, AgentRef[Any]]) -> None:
+        """Bring every line to these agents, and wait until each is accounted for."""
+        (cast,) = (kind for kind, ref in kinds.items() if ref.id == self.figures.watched)
+        for kind, ref in kinds.items():
+            if kind != cast:
+                spec = ChildSpec(self.till, ref, id="till", restart="transient")
+                await operator.start_child(spec)
+        await self.feed(kinds, cast=cast)
+        await self.drained()
 
     # Casts, and everything that is to be read first -------------------------------------------
 
@@ -158,15 +169,7 @@ class Post:
     @enable_ki_protection
     async def drained(self) -> None:
         """Wait until every line is accounted for, or nothing happens any more."""
-        waiting, since = self.ledger.waiting, trio.current_time()
-        while True:
-            # Also when nothing is left: what was served last may have crashed its agent just now.
-            await trio.sleep(_LOOK)
-            self.look()
-            if self.ledger.waiting != waiting:
-                waiting, since = self.ledger.waiting, trio.current_time()
-            if not waiting or trio.current_time() - since > _STALLED:
-                return
+        await drained(self.ledger, self.look)
 
     def give_back(self, reason: str, *, rest: bool) -> None:
         """Book what was never delivered, with the ``rest`` of the input if that is wanted."""
@@ -182,6 +185,19 @@ class Post:
         for line in self.source.rest() if rest else ():
             self.ledger.open(line)
             self.ledger.settle(line, "not_delivered", reason)
+
+
+async def drained(ledger: Ledger, look: Callable[[], object]) -> None:
+    """Wait until every line is accounted for, or nothing happens any more."""
+    waiting, since = ledger.waiting, trio.current_time()
+    while True:
+        # Also when nothing is left: what was served last may have crashed its agent just now.
+        await trio.sleep(_LOOK)
+        look()
+        if ledger.waiting != waiting:
+            waiting, since = ledger.waiting, trio.current_time()
+        if not waiting or trio.current_time() - since > _STALLED:
+            return
 
 
 def is_refusal(error: AgentError) -> bool:

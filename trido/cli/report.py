@@ -13,6 +13,7 @@ from rich.text import Text
 
 from trido.cli.figures import Figures, Sample
 from trido.cli.ledger import Fate, Ledger, Reason
+from trido.cli.lives import Life
 from trido.cli.panel import WIDTH, milliseconds
 
 _SHOWN: Final = 20
@@ -38,6 +39,8 @@ class Result:
     exit_code: int
     problem: str | None
     """Why it ended before the end of the input, if it did."""
+    life: Life | None = None
+    """Which of its lives it was, if it has several."""
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -57,6 +60,7 @@ def as_json(result: Result) -> dict[str, Any]:
         },
         "seconds": round(result.seconds, 3),
         "problem": result.problem,
+        **({} if result.life is None else {"life": attrs.asdict(result.life)}),
     }
 
 
@@ -146,9 +150,24 @@ def _verdict(result: Result) -> list[RenderableType]:
     ]
     if result.problem is not None:
         lines.append(Text(result.problem, "bold red"))
+    if result.life is not None:
+        lines += _lives(result.life, balance.not_delivered)
     if balance.is_clean:
         lines.append(Text("Every line is accounted for.", "bold green"))
     else:
         wrong = balance.unaccounted + balance.settled_twice
         lines.append(Text(f"{wrong:,} lines are not accounted for exactly once.", "bold red"))
+    return lines
+
+
+def _lives(life: Life, left: int) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    if life.number > 1:
+        lines.append(Text(f"Found again in {life}."))
+    if life.agrees:
+        lines.append(Text("What the agents remember is what is booked.", "green"))
+    elif life.agrees is not None:
+        lines.append(Text("What the agents remember is not what is booked.", "bold red"))
+    elif left:
+        lines.append(Text("What is not delivered is, if it is begun again with this file."))
     return lines

@@ -7,8 +7,9 @@ billing agent. The desk's supervisor is the application's. Nothing here looks af
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import trio
 from attrs import define, field, frozen
@@ -16,15 +17,17 @@ from rich.console import Console
 from trio.lowlevel import enable_ki_protection
 
 from trido.cli.application import Application
+from trido.cli.durable_post import DurablePost
 from trido.cli.figures import Figures
 from trido.cli.ledger import Ledger
+from trido.cli.lives import Lives
 from trido.cli.messages import Messages
 from trido.cli.panel import AgentPicture, Snapshot, milliseconds
 from trido.cli.post import Post, words
 from trido.cli.report import Result
 from trido.cli.show import Show
 from trido.cli.source import Source
-from trido.runtime import AgentRef
+from trido.runtime import AgentRef, Runtime
 from trido.supervision import (
     ChildSpec,
     RestartLimitExceeded,
@@ -53,6 +56,8 @@ class Options:
     """Times the usual speed; inf for as fast as it goes."""
     seed: int = 0
     json: bool = False
+    durable: Path | None = None
+    """The journal in which it is kept, so that it can be killed and begun again."""
 
 
 @define(eq=False)
@@ -66,23 +71,28 @@ class Session:
     ledger: Ledger = field(factory=Ledger, init=False)
     figures: Figures = field(factory=lambda: Figures(WATCHED), init=False)
     messages: Messages = field(factory=Messages, init=False)
-    post: Post = field(init=False)
+    lives: Lives | None = None
+    """Where they are kept, if the demo is to have several."""
+    post: Post | DurablePost = field(init=False)
     desk: Supervisor | None = field(default=None, init=False)
     ending: Ending = field(default="SIGTERM", init=False)
     """How it ended; until something else is known, by being cancelled."""
     gave_up: str = field(default="", init=False)
+    _refs: dict[str, AgentRef[object]] = field(factory=dict, init=False)
     _began: float = field(default=0.0, init=False)
     _seconds: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.post = Post(
-            source=self.source,
-            ledger=self.ledger,
-            figures=self.figures,
-            say=self.say,
-            speed=self.options.speed,
-            seed=self.options.seed,
-        )
+        given: dict[str, Any] = {
+            "source": self.source,
+            "ledger": self.ledger,
+            "figures": self.figures,
+            "say": self.say,
+            "speed": self.options.speed,
+            "seed": self.options.seed,
+        }
+        lives = self.lives
+        self.post = Post(**given) if lives is None else DurablePost(**given, lives=lives)
 
     async def run(self) -> None:
         """Run it to its end, and stop in order."""
@@ -90,12 +100,16 @@ class Session:
         show = Show(self.console, self.messages, self.snapshot)
         try:
             async with open_supervisor(ChildSpec(show.run, id="show"), id="demo") as operator:
-                await self._run_desk(operator)
+                if self.lives is None:
+                    await self._run_desk(operator, None)
+                else:
+                    async with self.lives.opened(self.application.AGENTS) as runtime:
+                        await self._run_desk(operator, runtime)
         finally:
             self._seconds = trio.current_time() - self._began
 
-    async def _run_desk(self, operator: Supervisor) -> None:
-        spec = self.application.desk(self.options.strategy, self.options.max_restarts)
+    async def _run_desk(self, operator: Supervisor, runtime: Runtime | None) -> None:
+        spec = self.application.desk(self.options.strategy, self.options.max_restarts, runtime)
         try:
             async with open_supervisor(spec=spec, observers=(self.hear,)) as self.desk:
                 await self._work(operator, self.desk)
@@ -107,14 +121,8 @@ class Session:
         refs: dict[str, AgentRef[object]] = {
             kind: desk[id].value for kind, id in self.application.ADDRESSES.items()
         }
-        (cast,) = (kind for kind, ref in refs.items() if ref.id == WATCHED)
-        for kind, ref in refs.items():
-            if kind != cast:
-                await operator.start_child(
-                    ChildSpec(self.post.till, ref, id="till", restart="transient")
-                )
-        await self.post.feed(refs, cast=cast)
-        await self.post.drained()
+        self._refs = {ref.id: ref for ref in refs.values()}
+        await self.post.work(operator, refs)
         for child in desk.children():
             if child.state == "restarting":
                 await desk[child.id].wait_running()
@@ -164,7 +172,7 @@ class Session:
             limit=_limit(desk.spec),
             in_window=desk.statistics().restarts_in_window,
             state="stopped" if desk.has_ended else "stopping" if desk.is_stopping else "running",
-            agents=tuple(_agents(desk)),
+            agents=tuple(_agents(desk, self._refs)),
             balance=self.ledger.balance(),
             figures=self.figures,
             progress=self.source.progress,
@@ -177,7 +185,7 @@ class Session:
         why = "the supervisor gave up" if self.gave_up else f"stopped by {self.ending}"
         self.post.give_back(why, rest=self.ending == "gave up")
         code = _EXIT_CODES[self.ending]
-        if code == 0 and not (self.ledger.balance().is_clean and self.source.trouble is None):
+        if code == 0 and not self._is_sound:
             code = 1
         return Result(
             ledger=self.ledger,
@@ -185,7 +193,13 @@ class Session:
             seconds=self._seconds,
             exit_code=code,
             problem=self._problem(),
+            life=self.lives.life if self.lives else None,
         )
+
+    @property
+    def _is_sound(self) -> bool:
+        agrees = self.lives is None or self.lives.life is None or self.lives.life.agrees
+        return bool(self.ledger.balance().is_clean and self.source.trouble is None and agrees)
 
     def _problem(self) -> str | None:
         if self.ending == "finished":
@@ -198,10 +212,12 @@ def _limit(spec: SupervisorSpec) -> str:
     return f"{often} restarts in {spec.max_seconds:g} s"
 
 
-def _agents(desk: Supervisor) -> list[AgentPicture]:
+def _agents(desk: Supervisor, refs: Mapping[str, AgentRef[object]]) -> list[AgentPicture]:
     pictures = []
     for child in desk.children():
-        ref: AgentRef[object] = desk[child.id].value
+        if child.id not in refs:
+            continue  # the desk is being opened
+        ref = refs[child.id]
         pictures.append(
             AgentPicture(
                 id=child.id,

@@ -24,6 +24,8 @@ _STYLES: Final = {
     "refused": "yellow",
     "dead": "magenta",
     "gave up": "bold red",
+    "life": "bold cyan",
+    "journal": "red",
 }
 
 
