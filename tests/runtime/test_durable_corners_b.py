@@ -343,9 +343,8 @@ async def test_a_firing_that_is_served_again_leaves_the_row_to_the_run_that_had_
         assert (ref.state().seen, books.timers()) == (("set", "late", "late"), [])
 
 
-def test_an_empty_mailbox_has_no_first() -> None:
-    with pytest.raises(LookupError, match="empty"):
-        _ = Mailbox(1).first
+def test_an_empty_mailbox_has_no_oldest() -> None:
+    assert Mailbox(1).oldest is None
 
 
 async def test_calls_behind_one_that_was_known_learn_it_although_the_agent_has_ended() -> None:

@@ -279,9 +279,8 @@ class Definition(Generic[S]):
 
     def _parts(self, route: Route | Hook, decision: object) -> tuple[S, tuple[Directive, ...]]:
         directives: object = ()
-        match decision:
-            case tuple([new, what]):
-                decision, directives = new, what
+        if isinstance(decision, tuple) and len(decision) == 2:  # noqa: PLR2004  # a pair
+            decision, directives = decision
         if not isinstance(decision, self.state.cls):
             raise InvalidDecision(
                 f"handler of {route.pattern!r} returned {redacted(decision)}, which is neither"

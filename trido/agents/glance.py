@@ -29,13 +29,14 @@ def glance(cls: type, fields: Fields) -> Callable[[Any], bool]:
     return _compiled("value", tests, names)
 
 
-def glance_at_change(fields: Fields) -> Callable[[Any, Any], bool]:
-    """A function of an instance and an earlier one: whether the fields that differ are right.
+def glance_at_change(cls: type, fields: Fields) -> Callable[[Any, Any], bool]:
+    """A function of a value and an earlier one: whether it is of this very class, and right.
 
     A field is taken to be right if it is the same object in both.
     """
-    names: dict[str, Any] = {}
-    tests = [f"({' or '.join(test)})" for test in _tests(fields, names)]
+    names: dict[str, Any] = {"cls": cls}
+    tests = ["type(value) is cls"]
+    tests += [f"({' or '.join(test)})" for test in _tests(fields, names)]
     return _compiled("value, before", tests, names)
 
 
@@ -53,6 +54,6 @@ def _tests(fields: Fields, names: dict[str, Any]) -> Iterable[tuple[str, str, st
 
 def _compiled(parameters: str, tests: list[str], names: dict[str, Any]) -> Callable[..., bool]:
     # Nothing but the names of fields is in there, and attrs makes code of those itself.
-    source = f"lambda {parameters}: {' and '.join(tests) or True}"
+    source = f"lambda {parameters}: {' and '.join(tests)}"
     compiled: Callable[..., bool] = eval(source, names)  # noqa: S307
     return compiled

@@ -40,10 +40,13 @@ class Route:
     on_caller_gone: OnCallerGone = "cancel"
     version: Version = FIRST
     """Of the data of such signals, as they are written."""
+    is_plain: bool = field(init=False)
+    """Whether its handler takes nothing but the state and the data, and awaits nothing."""
     fits: Callable[[Any], bool] = field(init=False)
     """Whether a glance shows that such data is right for the handler as it is; else `data_of`."""
 
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "is_plain", not (self.is_async or self.takes_turn))
         object.__setattr__(self, "fits", self.schema.shape.fits if self.check else _fits)
 
     def data_of(self, signal: Signal) -> Any:

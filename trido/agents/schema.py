@@ -226,7 +226,7 @@ class _Compiler:
         inner = {one.name: self.shape(declared.get(one.name, Any)) for one in fields(cls)}
         record.checks = tuple(inner.items())
         record.fits = glance(cls, record.checks)
-        record.follows = glance_at_change(record.checks)
+        record.follows = glance_at_change(cls, record.checks)
         taken = [one for one in fields(cls) if one.init]
         record.arguments = {_alias(one): inner[one.name] for one in taken}
         record.secrets = frozenset(

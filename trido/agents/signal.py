@@ -31,6 +31,10 @@ class _Draft:
     __slots__ = ("__weakref__", "attributes", "data", "id", "source", "time", "type")
 
 
+_set_class: Final[Any] = object.__dict__["__class__"].__set__
+"""As ``object.__setattr__(self, "__class__", …)``, which looks for the name first."""
+
+
 @frozen(eq=False, repr=False, init=False)
 class Signal(_Draft):
     """Something that happened or is wanted: a type, its data, and rarely more.
@@ -70,7 +74,7 @@ class Signal(_Draft):
         if type.__class__ is not str or not type:
             raise SpecError("type", type, "a non-empty string", of="Signal")
         cls = self.__class__
-        object.__setattr__(self, "__class__", _Draft)
+        _set_class(self, _Draft)
         draft: Any = self
         draft.type = type
         try:

@@ -50,8 +50,8 @@ class StateClass(Generic[S]):
         self.shape: Record = cast("Record", Schema(of, cls, names).shape)
         """What its instances look like."""
         self._check = _unchanging(self.shape)
-        self.follows: Callable[[Any, Any], bool] = glance_at_change(self._check.checks)
-        """Whether a state passes `check` after another, at a glance."""
+        self.follows: Callable[[Any, Any], bool] = glance_at_change(cls, self._check.checks)
+        """Whether a glance shows that a value is a state of this class, and passes `check`."""
         _refuse_mutable(of, cls, names, set())
         try:
             self.initial: S = cast("S", cls())

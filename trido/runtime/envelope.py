@@ -30,6 +30,14 @@ class Envelope:
     """A timer without a delay sent it."""
     is_patient: bool = False
     """It waits for room, whatever the agent does with others that find none."""
+    heeds_begin: ClassVar[bool] = False
+    """Whether `begun` does anything: most have nothing to do then, and turns are many."""
+    heeds_answer: ClassVar[bool] = False
+    """Whether `answer` does anything."""
+
+    def __init_subclass__(cls) -> None:
+        cls.heeds_begin = cls.begun is not Envelope.begun
+        cls.heeds_answer = cls.answer is not Envelope.answer
 
     def __init__(self, signal: Signal) -> None:
         self.signal: Signal = signal

@@ -16,11 +16,12 @@ from trido.runtime.envelope import Envelope
 class Mailbox:
     """The signals that wait for one agent."""
 
-    __slots__ = ("_capacity", "_oldest", "_queue", "_waiting")
+    __slots__ = ("_capacity", "_queue", "_waiting", "oldest")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._oldest: Envelope | None = None
+        self.oldest: Envelope | None = None
+        """The oldest of those that are in. Not to be set by others."""
         self._queue: deque[Envelope] | None = None
         """Those that came after it; None if there are none."""
         self._waiting: dict[Envelope, None] | None = None
@@ -28,17 +29,10 @@ class Mailbox:
     def __len__(self) -> int:
         if self._queue is not None:
             return 1 + len(self._queue)
-        return 0 if self._oldest is None else 1
+        return 0 if self.oldest is None else 1
 
     def __bool__(self) -> bool:
-        return self._oldest is not None
-
-    @property
-    def first(self) -> Envelope:
-        """The oldest of those that are in."""
-        if self._oldest is None:
-            raise LookupError("the mailbox is empty")
-        return self._oldest
+        return self.oldest is not None
 
     @property
     def waiting(self) -> int:
@@ -51,7 +45,7 @@ class Mailbox:
             return False
         queue = self._queue
         if queue is None:
-            if self._oldest is not None and self._capacity == 1:
+            if self.oldest is not None and self._capacity == 1:
                 return False
             self._append(envelope)
         elif len(queue) + 1 >= self._capacity:
@@ -62,17 +56,19 @@ class Mailbox:
 
     def displace(self, envelope: Envelope) -> Envelope:
         """Take one in, in the place of the oldest, and hand that out. Those that wait still do."""
-        oldest = self._take()
+        waiting, self._waiting = self._waiting, None
+        oldest = self.take()
         self._append(envelope)
+        self._waiting = waiting
         return oldest
 
     def put_back(self, envelope: Envelope) -> None:
         """Take one in again, as the oldest, whether there is room or not."""
-        if self._oldest is not None:
+        if self.oldest is not None:
             if self._queue is None:
                 self._queue = deque()
-            self._queue.appendleft(self._oldest)
-        self._oldest = envelope
+            self._queue.appendleft(self.oldest)
+        self.oldest = envelope
 
     def wait(self, envelope: Envelope) -> None:
         """Take one in as soon as there is room."""
@@ -82,21 +78,17 @@ class Mailbox:
 
     def take(self) -> Envelope:
         """Hand out the oldest of those that are in; who waited for room longest gets its."""
-        envelope = self._take()
-        if self._waiting is not None:
-            self._refill()
-        return envelope
-
-    def _take(self) -> Envelope:
-        envelope, queue = self._oldest, self._queue
+        envelope, queue = self.oldest, self._queue
         if envelope is None:
             raise LookupError("the mailbox is empty")
         if queue is None:
-            self._oldest = None
-            return envelope
-        self._oldest = queue.popleft()
-        if not queue:
-            self._queue = None
+            self.oldest = None
+        else:
+            self.oldest = queue.popleft()
+            if not queue:
+                self._queue = None
+        if self._waiting is not None:
+            self._refill()
         return envelope
 
     def withdraw(self, envelope: Envelope) -> bool:
@@ -104,7 +96,7 @@ class Mailbox:
         if self._waiting is not None and envelope in self._waiting:
             self._stop_waiting(envelope)
             return True
-        if self._oldest is envelope:
+        if self.oldest is envelope:
             self.take()
             return True
         if self._queue is None or envelope not in self._queue:
@@ -127,13 +119,13 @@ class Mailbox:
         return cleared
 
     def _clear(self) -> list[Envelope]:
-        cleared = [] if self._oldest is None else [self._oldest, *(self._queue or ())]
-        self._oldest = self._queue = None
+        cleared = [] if self.oldest is None else [self.oldest, *(self._queue or ())]
+        self.oldest = self._queue = None
         return cleared
 
     def _append(self, envelope: Envelope) -> None:
-        if self._oldest is None:
-            self._oldest = envelope
+        if self.oldest is None:
+            self.oldest = envelope
         elif self._queue is None:
             self._queue = deque((envelope,))
         else:

@@ -44,8 +44,9 @@ class Receiving(Parts[S]):
             if overflow != "drop_oldest":
                 raise Overloaded(self.id)
             self.fail(self.mailbox.displace(envelope), Overloaded(self.id))
-        if self._run is not None:
-            self._run.wake()
+        run = self._run
+        if run is not None and not run.is_queued:
+            run.wake()
         return True
 
     def _woken(self) -> AgentPlace[Any] | None:

@@ -285,13 +285,20 @@ class AgentRef(Address, Generic[S_co]):
           RuntimeError: it is called outside Trio, or from a thread. Nothing was sent; a thread of
             Trio's can say ``trio.from_thread.run_sync(ref.cast_nowait, signal)``.
         """
-        place, cast = self.place, Cast(_signal(signal))
+        if not isinstance(signal, Signal):
+            raise _no_signal(signal)
+        place, cast = self.place, Cast(signal)
         if not trio.lowlevel.in_trio_run():
             raise RuntimeError(_OUTSIDE.format(self.id))
         try:
             if not place.env.intake_open:
                 self._check_intake()
-            if not place.offer_envelope(cast):
+            # As `offer_envelope`, which does the rest: it is nearly always so.
+            if place.is_plain and place._ended is None and place.mailbox.put(cast):
+                run = place._run
+                if run is not None and not run.is_queued:
+                    run.wake()
+            elif not place.offer_envelope(cast):
                 raise trio.WouldBlock
         except AgentError as error:
             if isinstance(error, Overloaded) and place.settings.overflow == "reject":
@@ -312,4 +319,8 @@ _OUTSIDE: Final = (
 def _signal(signal: object) -> Signal:
     if isinstance(signal, Signal):
         return signal
-    raise TypeError(f"agents are sent a trido.Signal, not {redacted(signal)}")
+    raise _no_signal(signal)
+
+
+def _no_signal(signal: object) -> TypeError:
+    return TypeError(f"agents are sent a trido.Signal, not {redacted(signal)}")

@@ -47,13 +47,13 @@ class AgentRun(Generic[S]):
         "_grace",
         "_has_stopped",
         "_is_entered",
-        "_is_queued",
         "_stops_when_ready",
         "current",
         "dispatcher",
         "host",
         "is_done",
         "is_leaving",
+        "is_queued",
         "open_turn",
         "phase",
         "place",
@@ -84,7 +84,9 @@ class AgentRun(Generic[S]):
         """Its supervisor has asked it to end."""
         self._end: End | None = None
         self._grace: Alarm | None = None
-        self._is_queued = self._is_entered = self._stops_when_ready = False
+        self.is_queued: bool = False
+        """It is in the dispatcher's queue."""
+        self._is_entered = self._stops_when_ready = False
         self._has_stopped = False
 
     # The port -------------------------------------------------------------------------------
@@ -163,19 +165,28 @@ class AgentRun(Generic[S]):
             self.phase == "serving"
             and self.open_turn is None
             and not self.place.in_turn
-            and not self.place.mailbox
+            and self.place.mailbox.oldest is None
             and self.place.on_the_spot
         )
 
     def wake(self) -> None:
         """Have what is in the mailbox served."""
-        if not self._is_queued and self.phase == "serving" and self.open_turn is None:
-            self._is_queued = True
+        if not self.is_queued and self.phase == "serving" and self.open_turn is None:
+            self.is_queued = True
             self.dispatcher.ready(self)
 
     def serve(self, until: float) -> bool:
         """Serve what is in the mailbox, up to that time; whether something is left."""
-        self._is_queued = left = self._guarded(self._slice, until)
+        # As `_guarded`, spelt out: of many agents with one signal each it is a good part. Nobody
+        # has entered the context: the dispatcher's task serves nobody within a turn.
+        self._is_entered, left = True, False
+        try:
+            left = self._context.run(self._slice, until)
+        except BaseException as error:  # noqa: ASYNC103  # as there
+            self.crash(error)
+        finally:
+            self._is_entered = False
+        self.is_queued = left
         return left
 
     def serve_now(self, envelope: Envelope) -> None:
@@ -192,19 +203,20 @@ class AgentRun(Generic[S]):
 
     def _slice(self, until: float) -> bool:
         place = self.place
-        mailbox, now, durable = place.mailbox, self.dispatcher.now, place.durable
+        mailbox, lap, durable = place.mailbox, self.dispatcher.lap, place.durable
         for _ in range(TURNS):
-            if not mailbox or self.phase != "serving" or self.open_turn is not None:
+            envelope = mailbox.oldest
+            if envelope is None or self.phase != "serving" or self.open_turn is not None:
                 place.went_idle()
                 return False
             if durable is None:
                 turns.serve(self, mailbox.take())
-            elif durable.admits(mailbox.first):
+            elif durable.admits(envelope):
                 durable.serve(self, mailbox.take())
             else:
                 return False  # until what is ahead of it is durable
             # Most have only this one: they need no clock.
-            if mailbox and now() >= until:
+            if mailbox.oldest is not None and lap() >= until:
                 break
         return True
 

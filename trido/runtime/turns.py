@@ -7,12 +7,14 @@ it is an answer, or ends the run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from outcome import Error, Outcome
 from trio.lowlevel import disable_ki_protection
 
-from trido.agents import Directive, Signal, Turn
+from trido.agents import Directive, Emit, Signal, Turn
+from trido.agents.directive import Via
 from trido.agents.errors import AgentError, InvalidData, NoRoute, Reject
 from trido.agents.handlers import Hook
 from trido.agents.routing import Route
@@ -36,11 +38,14 @@ START: Final = Signal("agent.start")
 STOP: Final = Signal("agent.stop")
 
 
-def serve(run: AgentRun[Any], envelope: Envelope) -> None:
+# Every turn comes by here, and of a short one half would be calls of functions: so what is nearly
+# always so is spelt out in one. It is `_decide` and `_commit`, of a turn that only decides.
+def serve(run: AgentRun[Any], envelope: Envelope) -> None:  # noqa: C901, PLR0912
     """Serve a signal. If its handler awaits, the turn is open when this returns."""
     place = run.place
     agent, signal = place.agent, envelope.signal
-    envelope.begun()
+    if envelope.heeds_begin:
+        envelope.begun()
     try:
         # Spelt out, because it is nearly always so: the type says which route, and the data fits.
         route, data = agent.routes.exact(signal.type), signal.data
@@ -53,26 +58,63 @@ def serve(run: AgentRun[Any], envelope: Envelope) -> None:
         run.crash(error, envelope)
         return  # noqa: ASYNC104  # the run ends by it
     try:
-        if route.is_async:
-            _begin(run, route, data, envelope)
+        if not (route.is_plain and place.is_plain):
+            _serve_otherwise(run, route, data, envelope)
             return
-        if not place.is_plain:
-            _serve_observed(run, route, data, envelope)
-            return
-        state, directives = _decide(run, route, data, envelope)
+        place.in_turn = True
+        try:
+            decision = _ask_plainly(route.handler, place.state, data)
+        finally:
+            place.in_turn = False
+        directives: tuple[Directive, ...] = ()
+        if agent.state.follows(decision, place.state):
+            state = decision
+        else:
+            state, directives = agent.checked(route, place.state, decision)
     except Reject as error:
         place.fail(envelope, error)
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
     else:
         if directives:
-            _plan_and_commit(run, envelope, state, directives)
+            if not _emits_one(run, envelope, state, directives):
+                _plan_and_commit(run, envelope, state, directives)
+        elif place._waiting is None:
+            place.state = state
+            place.revision += 1
+            if envelope.heeds_answer:
+                envelope.answer(state)
         else:
             _commit(run, envelope, state, None)
 
 
+def _emits_one(
+    run: AgentRun[S], envelope: Envelope, state: S, directives: tuple[Directive, ...]
+) -> bool:
+    """Commit, answer and send, if a signal to another agent is all that is to be done.
+
+    That is the commonest decision with a directive, and needs no plan: nothing has to be sorted,
+    and an outbox that is empty has room for it. False if it is something else.
+    """
+    place, emit = run.place, directives[0]
+    if len(directives) > 1 or type(emit) is not Emit or type(emit.to) is Via:
+        return False
+    if place._outbox or place._runs is not None:
+        return False
+    _commit(run, envelope, state, None)
+    carry_out(place, emit, Origin(envelope.signal))
+    return True
+
+
+def _serve_otherwise(run: AgentRun[Any], route: Route, data: Any, envelope: Envelope) -> None:
+    if route.is_async:
+        _begin(run, route, data, envelope)
+    else:
+        _serve_observed(run, route, data, envelope)
+
+
 def _serve_observed(run: AgentRun[Any], route: Route | Hook, data: Any, envelope: Envelope) -> None:
-    """As `serve`, of an agent whose turns somebody else takes note of: a journal, or a probe."""
+    """As `serve`, if its handler takes the turn, or a journal, a probe or a watchdog looks on."""
     probe = run.place.env.probe
     if probe is not None:
         probe.begun(run.place, envelope)
@@ -120,6 +162,11 @@ def _decide(
 @disable_ki_protection
 def _ask(route: Route | Hook, state: object, data: object, turn: Turn) -> object:
     return route.call(state, data, turn)
+
+
+@disable_ki_protection
+def _ask_plainly(handler: Callable[..., Any], state: object, data: object) -> Any:
+    return handler(state, data)
 
 
 def turn_of(run: AgentRun[Any], envelope: Envelope, **more: Any) -> Turn:
@@ -294,7 +341,8 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
 
 def _carry_out_observed(place: AgentPlace[Any], directive: Directive, origin: Origin) -> None:
     probe = place.env.probe
-    if probe is None:  # pragma: no cover - what is in a journal is carried out by `keep`
+    if probe is None:
+        carry_out(place, directive, origin)
         return
     probe.before(place, directive)
     carry_out(place, directive, origin)
