@@ -11,7 +11,7 @@ import pytest
 import trio
 
 import trido
-from tests.testing.agents import Note, counter, quiet, signal, told
+from tests.testing.agents import Add, Count, Note, counter, quiet, signal, told
 from trido import testing
 from trido.testing import inject
 
@@ -277,3 +277,41 @@ def test_out_of_its_block_a_plan_has_no_force() -> None:
         return await four()
 
     assert testing.run(main)[0] == [1, 2, 3, 4]
+
+
+def test_of_what_has_ended_nothing_is_hit() -> None:
+    async def main() -> Any:
+        async with inject("cancel a at 50s; crash a at 51s") as injection:
+            await four()
+            await trio.sleep(100)
+        return injection.happened
+
+    assert len(testing.run(main)) == 2
+
+
+def test_what_a_start_decides_is_no_turn() -> None:
+    agent = trido.Agent("agent", state=Count)
+
+    @agent.on_start
+    def start(state: Count, turn: trido.Turn) -> trido.Decision[Count]:
+        return Count(1), [trido.Emit(signal("started"))]
+
+    @agent.on("add")
+    def one_more(state: Count, data: Add) -> Count:
+        return Count(state.value + data.by)
+
+    async def main() -> list[Any]:
+        async with trido.open_runtime() as rt:
+            ref = await rt.start_agent(agent, id="a")
+            return await told(ref, ["add", "add"])
+
+    assert testing.run(main, plan="crash a at turn 1") == ["crash a at turn 1", 2]
+
+
+def test_each_of_several_plans_holds_up_what_it_names() -> None:
+    async def main() -> float:
+        one, other = inject("slow a 2s at start"), inject("slow a 3s at start")
+        async with one, inject("nothing"), other:
+            return (await four())[1]
+
+    assert testing.run(main) == 6

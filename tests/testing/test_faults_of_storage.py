@@ -141,6 +141,11 @@ async def scene() -> None:
         await trio.sleep(3)
 
 
+async def rests() -> None:
+    async with trido.open_runtime() as rt:
+        await (await rt.start_agent(counter, id="a")).call(signal("rest"))
+
+
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
@@ -208,7 +213,7 @@ def test_a_probe_that_does_nothing_changes_nothing() -> None:
             try:
                 async with inject(FaultPlan()):
                     await scene()
-                await scene()
+                await rests()
                 result = await paid()
             finally:
                 PROBE.reset(token)
@@ -216,7 +221,7 @@ def test_a_probe_that_does_nothing_changes_nothing() -> None:
 
     result, count = testing.run(main)
     assert result[0] == 3
-    assert count == 1
+    assert count == 2
 
 
 def test_of_several_that_do_harm_the_first_is_heard() -> None:

@@ -97,12 +97,20 @@ def test_what_fails_says_how_to_replay_it(
 @pytest.mark.real_time
 def test_a_plan_that_names_nobody_fails(pytester: pytest.Pytester) -> None:
     code = """
-        @pytest.mark.trido(plan="crash nobody at turn 1; drop 1st signal to nobody")
+        import trido
+
+        @pytest.mark.trido(plan="crash order at 9999s; drop 1st signal to nobody")
         async def test_nobody():
-            await order()
+            async with trido.open_supervisor(trido.ChildSpec(order)):
+                await trio.sleep(1)
+
+        @pytest.mark.trido(plan="clock +1s at 0s; crash order at 9999s")
+        async def test_somebody():
+            async with trido.open_supervisor(trido.ChildSpec(order)):
+                await trio.sleep(1)
     """
     result = run(pytester, code)
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(["*UnknownPoint: *there is no agent or child 'nobody'*"])
 
 

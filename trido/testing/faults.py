@@ -70,23 +70,28 @@ class Faults(Probe):
         """It is in force from now on."""
         self._nursery = nursery
         self._mail.begin(nursery)
-        now = trio.current_time()
         for fault in self.plan:
-            at = fault.at if isinstance(fault, ClockFault | LoopFault | CodeFault) else None
-            if isinstance(at, Time):
-                nursery.start_soon(self._strike, fault, now + at.seconds, name=str(fault))
+            time = _time_of(fault)
+            if time is not None:
+                due = trio.current_time() + time.seconds
+                nursery.start_soon(self._strike, fault, due, name=str(fault))
 
     async def _strike(self, fault: Fault, due: float) -> None:
         await trio.sleep_until(due)
+        if self._struck(fault):
+            self.happened.append(fault)
+
+    def _struck(self, fault: Fault) -> bool:
+        """Whether it happened: its time has come."""
         if isinstance(fault, ClockFault):
             self._shift += timedelta(seconds=fault.jump)
         elif isinstance(fault, LoopFault):
             block(fault.seconds)
-        elif isinstance(fault, CodeFault):
-            if fault.who not in self._live:
-                return
+        elif isinstance(fault, CodeFault) and fault.who in self._live:
             self.hit(self._live[fault.who], [fault])
-        self.happened.append(fault)
+        else:
+            return False
+        return True
 
     # Counting ---------------------------------------------------------------------------------
 
@@ -288,3 +293,9 @@ class Faults(Probe):
 
 async def _fail(report: Report, error: InjectedCrash) -> None:
     report.failing(error)
+
+
+def _time_of(fault: Fault) -> Time | None:
+    """When it happens, if that is a matter of time alone."""
+    at = fault.at if isinstance(fault, ClockFault | LoopFault | CodeFault) else None
+    return at if isinstance(at, Time) else None

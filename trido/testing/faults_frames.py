@@ -58,12 +58,12 @@ def send_into(coroutine: Any, frame: FrameType, error: BaseException, value: obj
     sys.settrace(enter)
     try:
         return coroutine.send(value)
-    finally:
+    finally:  # pragma: no cover - not traced yet again
         sys.settrace(before)
         _leave(frame, lines=lines)
 
 
-def _leave(frame: FrameType, *, lines: bool) -> None:  # pragma: no cover - not traced yet again
+def _leave(frame: FrameType, *, lines: bool) -> None:  # pragma: no cover - as above
     frame.f_trace_lines, frame.f_trace_opcodes, frame.f_trace = lines, False, None
 
 

@@ -27,9 +27,8 @@ _TOLD: Final = pytest.StashKey[str]()
 
 def prepare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Have these run in virtual time, in the order that a seed decides."""
-    if not config.pluginmanager.has_plugin("trido reports"):
-        config.pluginmanager.register(Reports(), "trido reports")
-    config.stash.setdefault(_SEED, new_seed())
+    config.pluginmanager.register(Reports(), "trido reports")
+    config.stash[_SEED] = new_seed()
     for item in items:
         if hasattr(getattr(item, "obj", None), "hypothesis"):
             # Its examples would share one clock.
