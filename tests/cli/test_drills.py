@@ -66,7 +66,21 @@ def test_without_a_restart_nobody_is_back_after_a_crash() -> None:
         "of them not back",
         "supervisors that gave up",
     }
+    inner = lib.SupervisorSpec(
+        sleeper("a"), sleeper("b"), id="inner", max_restarts=0, restart="transient"
+    )
+    assert failed("crash", tree(inner)) == {"of them not back", "supervisors that gave up"}
     assert failed("crash", tree(sleeper("feed", restart="temporary"))) == {"children that crashed"}
+
+
+def test_who_is_not_meant_to_come_back_is_not_crashed() -> None:
+    picky = [
+        sleeper("a", restart="temporary"),
+        sleeper("b", restart_on=ConnectionError),
+        sleeper("c", escalate_on=Exception),
+        sleeper("d"),
+    ]
+    assert failed("crash", tree(*picky)) == set()
 
 
 def test_many_children_are_crashed_one_after_the_other() -> None:

@@ -16,6 +16,7 @@ from trido.runtime import AgentRef, Runtime
 from trido.supervision import RestartLimitExceeded, events, open_supervisor
 from trido.supervision.child import Child
 from trido.supervision.messages import RunFailing
+from trido.supervision.policy import ChildPolicy
 from trido.supervision.supervisor import SupervisorBase
 
 E = TypeVar("E", bound=events.Event)
@@ -56,6 +57,10 @@ class Stage:
         found = [one[info.id] for one in self.supervisors() for info in one.children()]
         return [one for one in found if one.record.policy.kind == "worker" and one.run is not None]
 
+    def restarted(self) -> list[Child[Any]]:
+        """Those of them that are meant to come back after such a crash as a drill's."""
+        return [one for one in self.workers() if _comes_back(one.record.policy)]
+
     def agents(self) -> list[AgentRef[Any]]:
         """The agents among them."""
         return [one.value for one in self.workers() if isinstance(one.value, AgentRef)]
@@ -68,6 +73,12 @@ async def all_gone(stage: Stage, within: float) -> bool:
             await trio.sleep(_LOOK)
         return True
     return False
+
+
+def _comes_back(policy: ChildPolicy) -> bool:
+    restarts = issubclass(Planned, policy.restart_on)
+    escalates = issubclass(Planned, policy.escalate_on)
+    return policy.restart != "temporary" and restarts and not escalates
 
 
 def _supervisors(one: SupervisorBase) -> Iterator[SupervisorBase]:

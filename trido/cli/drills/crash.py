@@ -28,9 +28,9 @@ async def run(app: App) -> Figures:
     crashed = back = others = 0
     slowest = 0.0
     async with staged(app) as stage:
-        for child in stage.workers():
-            if child.record.policy.restart == "temporary" or child.run is None:
-                continue  # it is not meant to come back
+        for child in stage.restarted():
+            if child.run is None:  # what came before has taken it down
+                continue
             parent, run = child.supervisor, child.incarnation
             await room_for_a_crash(parent)
             before = {one.id: one.incarnation for one in parent.children()}

@@ -34,7 +34,7 @@ async def run(app: App) -> Figures:
     crashes = others = 0
     parked = False
     async with staged(app) as stage:
-        for child in stage.workers()[:1]:
+        for child in stage.restarted()[:1]:
             run, crashes = 0, 0
             while crashes < STORM and await is_back(child, run):
                 run, crashes = child.incarnation, crashes + 1

@@ -54,7 +54,7 @@ async def run(app: App) -> Figures:
 
 def _nested(stage: Stage) -> Child[object]:
     """The first child of a supervisor in another."""
-    for child in stage.workers():
+    for child in stage.restarted():
         if child.supervisor is not stage.supervisor:
             return child
     raise UserError("the app has no supervisor in another: nothing can escalate to it")
