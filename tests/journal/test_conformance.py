@@ -432,6 +432,23 @@ def test_as_many_turns_are_kept_as_are_to_be(store: Store, history: int) -> None
     assert do(store, claim()).state == {"value": b"%d" % turns}
 
 
+def test_what_was_forgotten_when_less_was_to_be_kept_is_not_damage(store: Store) -> None:
+    run = do(store, claim(keep=Keep(history=5)))
+    turns = 1_100
+    for revision in range(1, turns + 1):
+        do(store, turn(run, revision, full=revision % FULL_EVERY == 1))
+    run = do(store, claim(keep=Keep(history=10_000)))
+    assert (run.revision, run.state) == (turns, {"value": b"1100"})
+    (stored,) = store.read(Agents(AGENT))
+    assert stored.oldest == 1
+    kept = [one.revision for one in store.read(History(AGENT, limit=10_000))]
+    assert kept == list(range(kept[0], turns + 1))
+    assert 5 <= len(kept) < turns
+    assert store.read(StateAt(AGENT, 1)) is None
+    assert store.read(StateAt(AGENT, kept[0] - 1)) is None
+    assert store.read(StateAt(AGENT, turns - 1)) == {"value": b"1099"}
+
+
 def test_a_long_history_is_read_page_by_page(store: Store) -> None:
     run = do(store, claim())
     turns = 3 * FULL_EVERY

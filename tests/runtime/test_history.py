@@ -106,6 +106,27 @@ async def test_a_long_history_is_read_page_by_page(monkeypatch: pytest.MonkeyPat
             assert [len(one.state.seen) for one in past] == [one.revision for one in past]
 
 
+async def test_more_is_to_be_kept_than_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PAGE", 4)
+    journal = trido.MemoryJournal()
+    brief = keeper(history=1)
+    async with office(journal, brief) as rt:
+        ref = await rt.start_agent(brief, id="a")
+        for number in range(200):
+            await ref.call(note(f"{number}"))
+    agent = keeper(history=1_000)
+    async with office(journal, agent) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        await ref.call(note("200"))
+        past = await turns(rt.history, agent)
+        assert past[0].revision > 1
+        assert [one.revision for one in past] == list(range(past[0].revision, 202))
+        assert [len(one.state.seen) for one in past] == [one.revision for one in past]
+        with pytest.raises(trido.NotKept):
+            await rt.history.state(agent, "a", 1)
+        assert (await rt.history.replay(agent, "a")).is_same
+
+
 async def test_the_state_at_every_revision() -> None:
     journal = trido.MemoryJournal()
     agent = await filled(journal)

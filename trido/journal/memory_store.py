@@ -172,7 +172,8 @@ class MemoryStore:
         agent = self._agents.get(query.agent)
         if agent is None or not agent.head.oldest <= query.revision <= agent.head.revision:
             return None
-        return rules.fold(_from_full(agent.turns, query.revision))
+        turns = _from_full(agent.turns, query.revision)
+        return rules.fold(turns) if turns and turns[0].full else None
 
     def _waking(self, query: Waking) -> tuple[Wake, ...]:
         heads = (self._agents[key].head for key in sorted(self._agents, key=_order))

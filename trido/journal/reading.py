@@ -206,6 +206,8 @@ class Reader:
                 self._way[1][revision] = place
             what = f"revision {revision} of agent {str(known.head.agent)!r}"
             row = self._one(f"SELECT {TURN} FROM turns WHERE turn = ?", place)
+            if row is None and revision < known.head.full:
+                return  # when it was forgotten, fewer were to be kept than are now
             self._check(layout.seal_turn, row, what)
             turn = _Turn(*cast("tuple[Any, ...]", row))
             if (turn.agent, turn.revision) != (known.number, revision):
@@ -260,7 +262,8 @@ class Reader:
         known = self.known(query.agent)
         if known is None or not known.head.oldest <= query.revision <= known.head.revision:
             return None
-        return rules.fold(self._from_full(known, query.revision))
+        turns = self._from_full(known, query.revision)
+        return rules.fold(turns) if turns and turns[0].full else None
 
     # Inputs ---------------------------------------------------------------------------------
 

@@ -70,20 +70,24 @@ class Pages:
 
     async def _turn_over(self) -> bool:
         """Get the next page. False if there is none."""
-        if self._fields is None:
-            self._fields = await self._state_at(self._at)
-        end = min(self._at + PAGE, self._until)
-        self._page.extend(await self._reading.read(History(self._key, self._at, PAGE, until=end)))
-        return bool(self._page) or await self._jump()
+        while True:
+            if self._fields is None:
+                self._fields = await self._state_at(self._at)
+            end = min(self._at + PAGE, self._until)
+            page = await self._reading.read(History(self._key, self._at, PAGE, until=end))
+            self._page.extend(page)
+            if page or not await self._jump(end):
+                return bool(page)
 
-    async def _jump(self) -> bool:
-        """Go on with the oldest turn that is kept, if that is a later one."""
+    async def _jump(self, end: int) -> bool:
+        """Nothing is kept up to there: go on after it. False if there is no more."""
         found = await self._reading.read(Agents(self._key))
-        oldest = min((one.oldest for one in found if one.revision), default=0)
-        if self._at + 1 >= oldest or oldest > self._until:
+        newest = max((one.revision for one in found), default=0)
+        if end >= min(newest, self._until):
             return False
-        self._at, self._fields = oldest - 1, None
-        return await self._turn_over()
+        oldest = max(one.oldest for one in found)
+        self._at, self._fields = max(end, oldest - 1), None
+        return True
 
     async def _step(self, past: Past) -> Step | None:
         before = self._fields if past.revision == self._at + 1 else None
