@@ -36,9 +36,8 @@ async def test_a_turn_is_noted_from_its_signal_to_its_commit() -> None:
 
     recorder = await recorded(body)
     turn = ["Sent", "TurnBegun", "TurnCommitted"]
-    assert kinds(recorder, "a") == [
-        "RunStarted", "Told", *turn, *turn, "Stopping", "RunEnded", "Told"
-    ]  # fmt: skip
+    seen = [one for one in kinds(recorder, "a") if one != "Told"]
+    assert seen == ["RunStarted", *turn, *turn, "Stopping", "RunEnded"]
     assert recorder.states("a") == [Sum(2), Sum(5)]
     assert recorder.agents == ("a",)
     assert not recorder.crashes
@@ -102,8 +101,9 @@ async def test_effects_are_noted_with_how_they_came_out() -> None:
 
     recorder = await recorded(body)
     assert recorder.effects(Charge) == [Charge(1), Charge(3)]
-    assert [one.outcome for one in recorder.of(Effect)] == ["done", "failed", "done", "done"]
-    failed = recorder.of(Effect)[1]
+    outcomes = sorted(one.outcome for one in recorder.of(Effect))
+    assert outcomes == ["done", "done", "done", "failed"]
+    (failed,) = [one for one in recorder.of(Effect) if one.outcome == "failed"]
     assert isinstance(failed.cause, DirectiveBegun)
     assert str(failed).endswith("failed: OSError('the bank is closed')")
     assert recorder.states("a")[-1] == Sum(8)

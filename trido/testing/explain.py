@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from trido.checks import count
 from trido.errors import SpecError
-from trido.testing.recorder_entries import Entry, RunEnded, RunStarted, Told
+from trido.testing.recorder_entries import Note, RunEnded, RunStarted, Told
 
 if TYPE_CHECKING:
     from trido.testing.recorder import Recorder
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LINES: Final = 16
 
 
-def explain(recorder: Recorder, about: Entry | str | None = None, *, most: int = LINES) -> str:
+def explain(recorder: Recorder, about: Note | str | None = None, *, most: int = LINES) -> str:
     """What happened, one thing of another, from the first cause to ``about``; a line for each.
 
     Each line has the time, the agent with the number of its run, and what happened. It ends with
@@ -30,11 +30,11 @@ def explain(recorder: Recorder, about: Entry | str | None = None, *, most: int =
       SpecError: nothing happened to such an agent, or nothing at all; or ``most`` is below 3.
     """
     count("explain", "most", most, least=3, infinite=False)
-    entry = about if isinstance(about, Entry) else _chosen(recorder, about)
+    entry = about if isinstance(about, Note) else _chosen(recorder, about)
     return "\n".join(_short([str(one) for one in chain(recorder, entry)], most))
 
 
-def chain(recorder: Recorder, entry: Entry) -> list[Entry]:
+def chain(recorder: Recorder, entry: Note) -> list[Note]:
     """What led to ``entry``, the first cause first; and the restart, if it is a crash."""
     found = [entry]
     while (cause := found[-1].cause) is not None:
@@ -45,7 +45,7 @@ def chain(recorder: Recorder, entry: Entry) -> list[Entry]:
     return found
 
 
-def _chosen(recorder: Recorder, agent: str | None) -> Entry:
+def _chosen(recorder: Recorder, agent: str | None) -> Note:
     if agent is None and recorder.crashes:
         return recorder.crashes[-1]
     for entry in reversed(recorder.entries):

@@ -18,8 +18,8 @@ from trido.testing.explain import explain
 from trido.testing.recorder import Recorder
 from trido.testing.recorder_entries import (
     Effect,
-    Entry,
     Lettered,
+    Note,
     RunEnded,
     RunStarted,
     Sent,
@@ -61,7 +61,7 @@ def check(recorder: Recorder, *invariants: Invariant) -> None:
         one(recorder)
 
 
-def _fail(name: str, recorder: Recorder, what: str, about: Entry | None = None) -> InvariantFailed:
+def _fail(name: str, recorder: Recorder, what: str, about: Note | None = None) -> InvariantFailed:
     return InvariantFailed(name, what, "" if about is None else explain(recorder, about))
 
 

@@ -75,7 +75,7 @@ class RuntimeMachine(RuleBasedStateMachine):
     options: ClassVar[Mapping[str, Any]] = EMPTY
     """What `trido.open_runtime` is given besides."""
     types: ClassVar[Types | None] = None
-    """Strategies for classes that cannot be told how to build, as for `values`."""
+    """Strategies for classes that cannot be told how to build, as for ``values``."""
     crashes: ClassVar[bool] = True
     """Whether agents are crashed."""
 
@@ -251,7 +251,7 @@ def runtime_machine(
       agents: what runs, by its id.
       always: what holds after each step.
       in_the_end: what holds once all has ended.
-      types: as for `values`.
+      types: as for ``values``.
       crashes: whether agents are crashed.
       **options: what `trido.open_runtime` is given besides.
 

@@ -56,7 +56,7 @@ def assert_pure(agent: Definition[Any], *, examples: int = 100, types: Types | N
     Args:
       agent: any agent, or definition.
       examples: how many inputs to try.
-      types: as for `trido.testing.strategies.values`.
+      types: as for ``trido.testing.strategies.values``.
 
     Raises:
       AssertionError: it is not pure; the message says who decided what, and where it looked.

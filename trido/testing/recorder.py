@@ -16,14 +16,14 @@ from trido.runtime.probe import Probes
 from trido.supervision.events import Event
 from trido.supervision.probe import PROBE
 from trido.testing import recorder_entries as noted
-from trido.testing.recorder_entries import Entry
+from trido.testing.recorder_entries import Note
 from trido.testing.recorder_probe import Notes
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
 
 Place: TypeAlias = "AgentPlace[Any]"
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=Note)
 T = TypeVar("T")
 
 MOST: Final = 200_000
@@ -75,7 +75,7 @@ class Recorder(Notes):
 
     # What it knows --------------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[Note]:
         return iter(self.entries)
 
     def of(self, kind: type[E], agent: str | None = None) -> list[E]:

@@ -25,7 +25,7 @@ def shown(value: object) -> str:
 
 
 @frozen(kw_only=True, eq=False)
-class Entry(ABC):
+class Note(ABC):
     """Something that happened."""
 
     at: float
@@ -34,7 +34,7 @@ class Entry(ABC):
     """The id of the agent it happened to; of a child that is none, its path."""
     incarnation: int = 0
     """Which run of it; 0 if there was none."""
-    cause: Entry | None = field(default=None, repr=False)
+    cause: Note | None = field(default=None, repr=False)
     """What it came of; None if it came from outside."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class Entry(ABC):
 
 @final
 @frozen(kw_only=True, eq=False)
-class RunStarted(Entry):
+class RunStarted(Note):
     """A run began: the first, or a restart."""
 
     def said(self) -> str:
@@ -58,7 +58,7 @@ class RunStarted(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class RunEnded(Entry):
+class RunEnded(Note):
     """A run ended."""
 
     kind: str
@@ -81,7 +81,7 @@ class RunEnded(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class Sent(Entry):
+class Sent(Note):
     """A signal came to an agent's mailbox."""
 
     how: str
@@ -100,7 +100,7 @@ class Sent(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class TurnBegun(Entry):
+class TurnBegun(Note):
     """A handler is called."""
 
     turn: Turn
@@ -120,7 +120,7 @@ class TurnBegun(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class TurnCommitted(Entry):
+class TurnCommitted(Note):
     """A turn was committed: this is the state."""
 
     begun: TurnBegun
@@ -141,7 +141,7 @@ class TurnCommitted(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class DirectiveBegun(Entry):
+class DirectiveBegun(Note):
     """A directive is about to be carried out."""
 
     directive: Directive
@@ -153,7 +153,7 @@ class DirectiveBegun(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class Effect(Entry):
+class Effect(Note):
     """What an executor or an action did of a directive has come to an end."""
 
     directive: Directive
@@ -168,7 +168,7 @@ class Effect(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class Lettered(Entry):
+class Lettered(Note):
     """A signal or a directive became a dead letter."""
 
     letter: DeadLetter
@@ -181,7 +181,7 @@ class Lettered(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class Stopping(Entry):
+class Stopping(Note):
     """An agent ends in order: from here on it has its grace."""
 
     def said(self) -> str:
@@ -191,7 +191,7 @@ class Stopping(Entry):
 
 @final
 @frozen(kw_only=True, eq=False)
-class Told(Entry):
+class Told(Note):
     """A supervisor told its observers."""
 
     event: Event

@@ -19,14 +19,14 @@ from trido.supervision.bus import Bus as EventBus
 from trido.supervision.events import Event
 from trido.supervision.place import End, Report
 from trido.testing import recorder_entries as noted
-from trido.testing.recorder_entries import Entry
+from trido.testing.recorder_entries import Note
 
 if TYPE_CHECKING:
     from trido.runtime.environment import Environment
     from trido.runtime.place import AgentPlace
 
 Place: TypeAlias = "AgentPlace[Any]"
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=Note)
 T = TypeVar("T")
 
 
@@ -35,7 +35,7 @@ class Notes(Probe):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.entries: list[Entry] = []
+        self.entries: list[Note] = []
         """All that happened, in order."""
         self.missed: int = 0
         """How many entries there was no room for."""
@@ -44,10 +44,10 @@ class Notes(Probe):
         self._open: dict[Envelope, noted.TurnBegun] = {}
         """The turns that have begun, and are not committed."""
         self._decided: dict[Envelope, tuple[Directive, ...]] = {}
-        self._wanted: dict[tuple[str, int], Entry] = {}
+        self._wanted: dict[tuple[str, int], Note] = {}
         """What last wanted a signal to be sent."""
         self._current: noted.DirectiveBegun | None = None
-        self._last: dict[str, Entry] = {}
+        self._last: dict[str, Note] = {}
         """What each agent did last."""
         self._ends: dict[str, noted.RunEnded] = {}
         self._heard: list[EventBus] = []
@@ -167,7 +167,7 @@ class Notes(Probe):
 
     def lettered(self, letter: DeadLetter) -> None:
         """There is a dead letter."""
-        cause: Entry | None = self._wanted.get(_key(letter.signal)) if letter.signal else None
+        cause: Note | None = self._wanted.get(_key(letter.signal)) if letter.signal else None
         for sent in reversed(self._sent.values()):
             if sent.signal is letter.signal and sent.agent == letter.agent:
                 cause = self._open.get(sent.envelope, sent)
@@ -197,7 +197,7 @@ class Notes(Probe):
         return {**self._now(), "agent": place.id, "incarnation": place.incarnation}
 
     def _note_sent(self, place: Place, envelope: Envelope) -> noted.Sent:
-        cause: Entry | None = self._current
+        cause: Note | None = self._current
         if envelope.why in _FROM_INSIDE and cause is None:
             cause = self._wanted.get(_key(envelope.signal))
         sent = noted.Sent(**self._about(place), envelope=envelope, how=envelope.why, cause=cause)
@@ -224,7 +224,7 @@ class Notes(Probe):
         for one in committed.directives:
             self._want(one, committed)
 
-    def _want(self, directive: Directive, cause: Entry) -> None:
+    def _want(self, directive: Directive, cause: Note) -> None:
         signal = getattr(directive, "signal", None)
         if isinstance(signal, Signal):
             self._wanted[_key(signal)] = cause
@@ -263,7 +263,7 @@ def _key(signal: Signal) -> tuple[str, int]:
     return signal.type, id(signal.data)
 
 
-def _is_of(entry: Entry, directive: Directive) -> bool:
+def _is_of(entry: Note, directive: Directive) -> bool:
     return isinstance(entry, noted.DirectiveBegun) and entry.directive is directive
 
 

@@ -78,7 +78,8 @@ class SimulationReport:
 
     def __str__(self) -> str:
         days = self.seconds / 86_400
-        head = f"{days:g} virtual days, {self.faults} faults, seed={self.seed}"
+        what = "day" if days == 1 else "days"
+        head = f"{days:g} virtual {what}, {self.faults} faults, seed={self.seed}"
         rows = [_HEADS, *map(_row, self.agents)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]

@@ -42,7 +42,7 @@ def signals(
     Args:
       agent: any agent, or definition.
       valid: False draws the signals of `wrong_signals`.
-      types: as for `values`.
+      types: as for ``values``.
 
     Raises:
       SpecError: ``agent`` is none or has no route; or none that refuses anything.
