@@ -117,6 +117,17 @@ def has_secret(value: object) -> bool:
     return shown.hides
 
 
+_NUMBERS: Final = frozenset({int, float, bool, type(None)})
+
+
+def _holds_numbers_only(value: object) -> bool:
+    """Whether it may as well show itself, as can be seen quickly: the states of many agents may."""
+    fields = _fields(cast("Hashable", type(value)))
+    return fields is not None and all(
+        not hidden and type(getattr(value, name, _MORE)) in _NUMBERS for name, hidden in fields
+    )
+
+
 @final
 class _Shown:
     """One value being shown: how much room is left, and whether something was left out."""
@@ -132,7 +143,7 @@ class _Shown:
         before, self.hides = self.hides, False
         room = self.left
         try:
-            text = self._parts(value, depth)
+            text = "" if _holds_numbers_only(value) else self._parts(value, depth)
             if not self.hides:
                 self.left = room
                 text = self._own(value)

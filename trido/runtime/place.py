@@ -361,13 +361,15 @@ class AgentPlace(Sleeping[S]):
 
     # Asking the supervisor --------------------------------------------------------------------
 
-    async def stop(self) -> None:
-        """Have its supervisor stop it, in order."""
+    async def stop(self) -> bool:
+        """Have its supervisor stop it, in order; False if there was none to ask."""
         if await self._stop_asleep():
-            return
+            return False
         child = self._child
-        if child is not None and not self.has_ended:
-            await child.supervisor.stop_child(child)
+        if child is None or self.has_ended:
+            return False
+        await child.supervisor.stop_child(child)
+        return True
 
     async def revive(self) -> None:
         """Have its supervisor run it again."""

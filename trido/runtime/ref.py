@@ -141,8 +141,8 @@ class AgentRef(Address, Generic[S_co]):
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self.place.stop()
-        await trio.lowlevel.cancel_shielded_checkpoint()
+        if not await self.place.stop():
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def revive(self) -> None:
         """Run an agent again that is parked, with an empty window; wait until it is ready.

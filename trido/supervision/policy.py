@@ -34,7 +34,7 @@ BRUTAL_KILL: Final = _BrutalKill.BRUTAL_KILL
 Grace: TypeAlias = float | Literal[_BrutalKill.BRUTAL_KILL]
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, repr=False, cache_hash=True)  # agents that have the same share a policy
 class Backoff(ByFields):
     """How long to wait before the n-th automatic attempt to restart a child.
 
