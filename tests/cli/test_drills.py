@@ -426,6 +426,26 @@ def test_all_of_them(drills: dict[str, Drill], trido: Command) -> None:
     )
 
 
+def test_all_that_can_be_are_carried_out_on_an_app(
+    trido: Command, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drills = {name: DRILLS[name] for name in ("crash", "escalation", "poison")}
+    monkeypatch.setattr("trido.cli.drill.DRILLS", drills)
+    name = write("app = SupervisorSpec(ChildSpec(feed))")
+    said = trido("drill", "--all", name)
+    assert said.code == 0
+    assert said.out.startswith("pass  crash: ")
+    assert said.out.endswith(
+        "left out  escalation: the app has no supervisor in another: nothing can escalate to it\n"
+        "1 of 1 drills passed\n"
+    )
+    found = json.loads(trido("drill", "--all", name, "--json").out)
+    assert (found["passed"], [*found["left_out"]]) == (1, ["escalation"])
+    assert trido("drill", "--all", "nowhere:app") == Said(
+        2, "", "trido drill: there is no module 'nowhere'\n"
+    )
+
+
 def test_the_judge() -> None:
     limits = (at_least("a", 1), at_most("b", 1))
     assert judge("x", limits, {"a": 1, "b": 1}).passed

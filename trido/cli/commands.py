@@ -96,13 +96,14 @@ def drill(
     trido drill crash
     trido drill crash-storm shop:app
     trido drill --all
+    trido drill --all shop:app
     trido drill --plan "crash desk at turn 3" shop:app
     ```
 
     Parameters
     ----------
     all
-        Carry out all of them, each on its example.
+        Carry out all of them, each on its example; or on an app those that can be.
     plan
         Have these faults happen to an app, in virtual time, in place of a drill.
     seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from trido.cli.drills.planned import Planned, parsed
 from trido.cli.job import printable
 from trido.cli.kinds import app_at
 from trido.cli.load import UserError, did_you_mean
+from trido.cli.stage import NotForThisApp
 
 
 def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bool) -> int:
@@ -27,6 +28,7 @@ def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bo
     """
     console = Console(highlight=False, emoji=False, markup=False)
     try:
+        where = where or (name if all_of_them and name not in DRILLS else None)
         chosen = _chosen(name, where, all_of_them=all_of_them)
         if chosen is None:
             _list(console, as_json=as_json)
@@ -58,9 +60,9 @@ def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: boo
 
 def _chosen(name: str | None, where: str | None, *, all_of_them: bool) -> Sequence[Drill] | None:
     if all_of_them:
-        if name is not None:
+        if name in DRILLS:
             raise UserError(f"say --all or {name!r}, not both")
-        return tuple(DRILLS.values())
+        return tuple(one for one in DRILLS.values() if where is None or one.takes_apps)
     if name is None:
         return None
     found = DRILLS.get(name)
@@ -76,19 +78,32 @@ def _chosen(name: str | None, where: str | None, *, all_of_them: bool) -> Sequen
 def _carry_out(
     drills: Sequence[Drill], where: str | None, console: Console, *, as_json: bool
 ) -> int:
-    verdicts = []
+    verdicts: list[Verdict] = []
+    left_out: dict[str, str] = {}
+    subject = None if where is None else lambda: app_at(where)
     for one in drills:
-        subject = None if where is None else lambda: app_at(where)
-        verdict = carry_out(one, subject)
-        verdicts.append(verdict)
-        if not as_json:
-            console.print(report(one, verdict), soft_wrap=True)
+        try:
+            verdicts.append(carry_out(one, subject))
+        except NotForThisApp as error:
+            if len(drills) == 1:
+                raise
+            left_out[one.name] = f"{error}"
+        else:
+            if not as_json:
+                console.print(report(one, verdicts[-1]), soft_wrap=True)
     passed = sum(one.passed for one in verdicts)
     if as_json:
-        print(json.dumps({"passed": passed, "drills": [one.as_json() for one in verdicts]}))
+        found = [one.as_json() for one in verdicts]
+        print(json.dumps({"passed": passed, "drills": found, "left_out": left_out}))
     elif len(drills) > 1:
-        console.print(f"{passed} of {len(drills)} drills passed")
-    return 0 if passed == len(drills) else 1
+        _sum_up(console, passed, len(verdicts), left_out)
+    return 0 if passed == len(verdicts) else 1
+
+
+def _sum_up(console: Console, passed: int, of: int, left_out: Mapping[str, str]) -> None:
+    for name, why in left_out.items():
+        console.print(printable(f"left out  {name}: {why}"), soft_wrap=True)
+    console.print(f"{passed} of {of} drills passed")
 
 
 def report(drill: Drill, verdict: Verdict) -> Text:

@@ -30,6 +30,10 @@ _LOOK: Final = 0.01
 _NOT_COMING_BACK: Final = frozenset({"stopped", "parked", "removed", "zombie"})
 
 
+class NotForThisApp(UserError):
+    """The app has nothing that the drill is about; the message says what."""
+
+
 class Planned(Exception):
     """What a drill crashes a child by."""
 

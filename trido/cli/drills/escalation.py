@@ -7,8 +7,7 @@ import trio
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
 from trido.cli.kinds import App, Tree
-from trido.cli.load import UserError
-from trido.cli.stage import Stage, crash, is_back, staged
+from trido.cli.stage import NotForThisApp, Stage, crash, is_back, staged
 from trido.supervision import ChildSpec, SupervisorSpec
 from trido.supervision.child import Child
 
@@ -34,7 +33,7 @@ async def run(app: App) -> Figures:
         child = _nested(stage)
         above = child.supervisor.as_child()
         if above is None:  # pragma: no cover - `_nested` says that there is one
-            raise UserError("the supervisor stands alone")
+            raise NotForThisApp("the supervisor stands alone")
         before, id = above.incarnation, child.id
         beside = _beside(above)
         while crashes < MOST and above.incarnation == before:
@@ -57,7 +56,7 @@ def _nested(stage: Stage) -> Child[object]:
     for child in stage.restarted():
         if child.supervisor is not stage.supervisor:
             return child
-    raise UserError("the app has no supervisor in another: nothing can escalate to it")
+    raise NotForThisApp("the app has no supervisor in another: nothing can escalate to it")
 
 
 def _beside(above: Child[object]) -> dict[str, int]:

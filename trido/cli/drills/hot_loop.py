@@ -14,8 +14,7 @@ from trido.agents import Signal
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
 from trido.cli.kinds import App, Context
-from trido.cli.load import UserError
-from trido.cli.stage import Stage, staged
+from trido.cli.stage import NotForThisApp, Stage, staged
 from trido.runtime import Agent, Runtime, open_runtime
 from trido.runtime.watchdog import Blocked, WatchdogSpec
 
@@ -77,7 +76,7 @@ async def run(app: App) -> Figures:
 
 def _runtime(stage: Stage) -> Runtime:
     if stage.runtime is None:
-        raise UserError("the app is no runtime: name what opens one by async with")
+        raise NotForThisApp("the app is no runtime: name what opens one by async with")
     return stage.runtime
 
 

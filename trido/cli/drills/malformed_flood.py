@@ -12,8 +12,7 @@ from trido.cli import application
 from trido.cli.drills.judge import Figures, at_least, at_most
 from trido.cli.drills.kit import Drill
 from trido.cli.kinds import App, Tree
-from trido.cli.load import UserError
-from trido.cli.stage import staged
+from trido.cli.stage import NotForThisApp, staged
 from trido.runtime import AgentCrashed, AgentRef
 from trido.supervision import events
 
@@ -34,7 +33,7 @@ async def run(app: App) -> Figures:
     async with staged(app) as stage:
         agents = stage.agents()
         if not agents:
-            raise UserError("the app has no agents: nobody to send anything to")
+            raise NotForThisApp("the app has no agents: nobody to send anything to")
         for ref in agents:
             for type in routes(ref):
                 for _ in range(EACH):
