@@ -56,6 +56,17 @@ async def test_c140_an_idle_timeout_of_1_s_with_traffic_each_half_second_does_no
         assert state_of(ref) == "hibernated"
 
 
+@pytest.mark.real_time
+@pytest.mark.parametrize("decides", [True, False])
+async def test_it_sleeps_on_a_clock_that_never_stands_still(*, decides: bool) -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.activate(agent(idle_timeout=600.0 if decides else 0.05), "k")
+        await ref.call(do(trido.Hibernate()) if decides else note("a"))
+        with trio.fail_after(30):
+            while state_of(ref) != "hibernated":
+                await trio.sleep(0.01)
+
+
 async def test_signals_that_are_refused_are_traffic_too() -> None:
     async with trido.open_runtime() as rt:
         ref = await rt.activate(agent(idle_timeout=1.0), "k")

@@ -76,7 +76,7 @@ class Idle:
 
     def _look(self) -> None:
         now = trio.current_time()
-        if now < self._due:
+        if not self._wants and now < self._due:
             self._set(self._due)
         elif has_nothing_to_do(self._place, 0.0 if self._wants else self._timeout):
             self._place.hibernate()
