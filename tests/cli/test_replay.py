@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+import sys
+import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -260,3 +263,35 @@ def test_progress_is_told_over_all_agents(file: Path, shop: Path) -> None:
     progress: Progress = lambda done, of: told.append((done, of))  # noqa: E731
     assert trio.run(work.carry_out, trido.SqliteJournal(file), progress).exit_code == 0
     assert told == [(n, 8) for n in range(1, 9)]
+
+
+# The guide ----------------------------------------------------------------------------------------
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "replay-a-journal.rst"
+
+
+def test_the_guide_shows_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = GUIDE.read_text()
+    ((command, shown),) = re.findall(r"^   \$ trido (replay .*)\n   (.*\n)", text, re.MULTILINE)
+    _, _, code = text.partition(".. code-block:: python\n")
+    program = textwrap.dedent(code.partition("   journal = ")[0])
+    (tmp_path / "shop.py").write_text(program)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "shop", raising=False)  # that of another test
+    _, basket = load.load("shop:basket")
+    assert isinstance(basket, trido.Agent)
+
+    async def last_week() -> None:
+        journal = trido.SqliteJournal("app.db")
+        async with trido.open_runtime(journal=journal, agents=(basket,)) as rt:
+            ref = await rt.start_agent(basket, id="b-1")
+            for item, price in (("kettle", 49), ("toaster", 40), ("grinder", 129)):
+                await ref.call(trido.Signal("put", {"item": item, "price": price}))
+
+    trio.run(last_week)
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out.replace(str(tmp_path), "/srv/shop") == shown
+    monkeypatch.delitem(sys.modules, "shop")
