@@ -63,7 +63,7 @@ async def test_it_sleeps_on_a_clock_that_never_stands_still(*, decides: bool) ->
         ref = await rt.activate(agent(idle_timeout=600.0 if decides else 0.05), "k")
         await ref.call(do(trido.Hibernate()) if decides else note("a"))
         with trio.fail_after(30):
-            while state_of(ref) != "hibernated":
+            while state_of(ref) != "hibernated":  # noqa: ASYNC110  # nothing tells of it
                 await trio.sleep(0.01)
 
 
