@@ -267,6 +267,20 @@ async def function(): ...
 """
 
 
+def test_what_passes_a_nursery_is_the_same_outside(trido: Command, write: Write) -> None:
+    name = write("""
+        tree = SupervisorSpec(ChildSpec(feed), max_restarts=1)
+
+        @asynccontextmanager
+        async def app():
+            async with trio.open_nursery(), trido.open_supervisor(spec=tree) as supervisor:
+                yield supervisor
+    """)
+    said = trido("drill", "crash-storm", name)
+    assert said.code == 0, said.out
+    assert trido("drill", "malformed-flood", name).code == 2
+
+
 @pytest.fixture
 def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutdown_under_load, "WORK", 0.05)

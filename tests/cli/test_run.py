@@ -128,6 +128,17 @@ def test_what_is_no_app(trido: Command, write: Write) -> None:
     )
 
 
+def test_what_passes_a_nursery_is_told_all_the_same(trido: Command, write: Write) -> None:
+    name = write("""
+        @asynccontextmanager
+        async def app():
+            async with trio.open_nursery():
+                yield 5
+    """)
+    said = trido("run", name)
+    assert (said.code, "gave what is of type int" in said.err) == (2, True)
+
+
 @pytest.fixture
 def sigint() -> Any:
     handler = signal.getsignal(signal.SIGINT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
@@ -54,7 +55,9 @@ def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: boo
         print(json.dumps({**verdict.as_json(), "plan": one.does, "seed": seed}))
     else:
         console.print(report(one, verdict), soft_wrap=True)
-        console.print(f"      the same again: --plan '{one.does}' --seed {seed}", soft_wrap=True)
+        console.print(
+            f"      the same again: --plan {quote(one.does)} --seed {seed}", soft_wrap=True
+        )
     return 0 if verdict.passed else 1
 
 

@@ -90,8 +90,6 @@ class Running:
         """Run it to its end."""
         try:
             run_in_order(self._main, **trio_options)
-        except UserError:
-            raise
         # No event loop runs any more: there is nobody to whom it could be raised.
         except BaseException as error:  # noqa: ASYNC103
             return self._failed(error)  # noqa: ASYNC104
@@ -126,6 +124,9 @@ class Running:
             # It is over already: a second one would but lose what is to be said.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             return 130
+        users = _leaf(error, UserError)
+        if users is not None:
+            raise users
         exits = _leaf(error, SystemExit)
         if exits is not None:
             return _exit_code(exits.code)

@@ -127,10 +127,18 @@ async def staged(app: App) -> AsyncGenerator[Stage]:
     try:
         async with _opened(app) as stage:
             yield stage
-    except RestartLimitExceeded:
-        if stage is None:
-            raise
+    except (RestartLimitExceeded, ExceptionGroup) as error:
+        alone = _alone(error)
+        if stage is None or not isinstance(alone, RestartLimitExceeded):
+            raise alone from None
         stage.gave_up = True
+
+
+def _alone(error: Exception) -> Exception:
+    """The one error in it: an app may have nurseries of its own, which wrap what passes."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 @asynccontextmanager
