@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
-import random
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar
-from unittest.mock import patch
 
 import pytest
 import trio
 from attrs import define, field
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
 import trido
-from trido import events
+from trido import events, testing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,42 +23,14 @@ settle = wait_all_tasks_blocked
 
 SEEDS: Final = range(6)
 STEPS: Final = 50_000
-FOREVER: Final = 1_000_000.0
 
 
 # Schedules --------------------------------------------------------------------------------------
 
 
-@define(eq=False)
-class Budget(trio.abc.Instrument):
-    """Cancels ``scope`` after so many task steps: a restart storm takes no virtual time."""
-
-    scope: trio.CancelScope
-    steps: int
-    taken: int = 0
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self.taken += 1
-        if self.taken == self.steps:
-            self.scope.cancel(reason="step budget")
-
-
 def play(scenario: Callable[[], Awaitable[T]], *, seed: int, steps: int = STEPS) -> T:
     """Run ``scenario`` once in virtual time, in the order that ``seed`` gives to each tick."""
-    scope = trio.CancelScope(deadline=FOREVER)
-    budget = Budget(scope, steps)
-
-    async def main() -> T:
-        with scope:
-            return await scenario()
-        raise AssertionError(f"not over after {budget.taken} steps, {trio.current_time()} s")
-
-    with (
-        patch("trio._core._run._r", random.Random(seed)),
-        patch("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", new=True),
-    ):
-        clock = MockClock(autojump_threshold=0)
-        return trio.run(main, clock=clock, instruments=[budget])
+    return testing.run(scenario, seed=seed, steps=steps, guarded=False)
 
 
 def run(

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, TypeAlias
 
 import trio
-from trio.testing import MockClock
+
+from trido import testing
 
 When: TypeAlias = Literal["before", "after"]
 """Before a task runs on: it comes to its next checkpoint cancelled. After: it is waiting there."""
@@ -64,7 +65,7 @@ def run_cancelled(main: Main, log: list[Any], step: int, when: When) -> bool:
                 trio.lowlevel.remove_instrument(instrument)
         return instrument.done
 
-    return trio.run(cancelled, clock=MockClock(autojump_threshold=0))
+    return testing.run(cancelled, seed=0, guarded=False)
 
 
 def at_every_step(make: Callable[[], Trial]) -> int:
