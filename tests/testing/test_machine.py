@@ -19,7 +19,7 @@ from trido.testing.machine import RuntimeMachine, runtime_machine
 from trido.testing.recorder_entries import TurnCommitted
 
 SEARCH = settings(
-    max_examples=12,
+    max_examples=10,
     stateful_step_count=8,
     derandomize=True,
     deadline=None,
@@ -166,6 +166,14 @@ def test_what_a_step_raises_is_raised_to_whoever_takes_it() -> None:
     machine.begin(0)
     with pytest.raises(trido.NoSuchAgent):
         machine.do(lambda: machine.ref("b"))
+    machine.teardown()
+
+
+def test_what_ends_the_runtime_is_raised_at_once() -> None:
+    machine = runtime_machine({"a": account_of()})()
+    machine.begin(0)
+    with pytest.raises(SystemExit):
+        machine.do(lambda: machine.ref("a").place.crash(SystemExit(3)))
     machine.teardown()
 
 

@@ -122,14 +122,18 @@ class RuntimeMachine(RuleBasedStateMachine):
 
         Raises:
           AssertionError: it does not.
-          Exception: whatever ``fn`` raises.
+          BaseException: whatever ``fn`` raises, or has ended the runtime.
         """
-        if self._run is None:
+        run = self._run
+        if run is None:
             raise RuntimeError("no runtime is open: this is for rules, and for what they call")
         for one in (fn, self._check):
-            self._run.do(partial(self._guarded, one))
+            run.do(partial(self._guarded, one))
             for error in self._faults:
                 raise error
+            if run.result is not None:  # something has ended it
+                self._run = None
+                run.close(lambda: None)
 
     def _guarded(self, fn: Callable[[], object]) -> None:
         try:
@@ -218,8 +222,7 @@ class RuntimeMachine(RuleBasedStateMachine):
         run, self._run = self._run, None
         if run is None:
             return
-        if run.result is None:
-            run.do(self._body.set)
+        run.do(self._body.set)
         run.sleep(STOPS_WITHIN)
         if run.result is None:
             run.sleep(100 * STOPS_WITHIN)
