@@ -14,6 +14,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 
+DECISION = ("trido.supervision.decision", "trido.supervision.deciding")
 OWN_TASKS = ("trido.supervision", "trido.runtime", "trido.testing")
 
 NOT_PURE = set(
@@ -100,7 +101,7 @@ def test_nobody_starts_a_task_outside_a_nursery(module: str) -> None:
     assert "spawn_system_task" not in names(ast.parse(MODULES[module].read_text()))
 
 
-@pytest.mark.parametrize("module", ["trido.supervision.decision"])
+@pytest.mark.parametrize("module", [one for one in MODULES if in_room(one, DECISION)])
 def test_decisions_are_pure(module: str) -> None:
     impure = {
         f"{found} (imported by {importer})"

@@ -13,7 +13,8 @@ import pytest
 
 import trido
 from tests.faults.comparing import Pair
-from trido.supervision import decision, messages
+from trido.supervision import messages
+from trido.supervision.deciding import memory
 from trido.supervision.messages import End, EndKind, Input
 from trido.supervision.policy import BRUTAL_KILL, Backoff, ChildPolicy
 from trido.supervision.records import Record, Settings
@@ -260,7 +261,7 @@ def test_every_entry_of_the_table_is_used(monkeypatch: pytest.MonkeyPatch) -> No
         used.add((state, trigger))
         return LIFECYCLE[state][trigger]
 
-    monkeypatch.setattr(decision, "_next_state", next_state)
+    monkeypatch.setattr(memory, "_next_state", next_state)
     for walk in WALKS:
         walk()
     entries = {(state, trigger) for state, row in LIFECYCLE.items() for trigger in row}

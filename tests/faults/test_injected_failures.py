@@ -33,7 +33,12 @@ import trido.supervision
 
 ROOM = str(Path(trido.supervision.__file__).parent)
 SHELL = ("block", "bus", "child", "current", "incarnation", "nested", "report", "supervisor")
-PURE = ("alarms", "decision", "records")
+PURE = (
+    "alarms",
+    "decision",
+    "records",
+    *(f"deciding/{path.stem}" for path in Path(ROOM, "deciding").glob("*.py")),
+)
 
 Point = tuple[str, int]
 Observers = tuple[Callable[[trido.events.Event], object], ...]
