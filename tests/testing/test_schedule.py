@@ -92,6 +92,13 @@ def test_what_is_never_over_is_told_so() -> None:
     with pytest.raises(testing.NotOver) as spun:
         testing.run(spins, steps=1000, guarded=False)
     assert spun.value.steps >= 1000
+
+    async def hides() -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep_forever()
+
+    with pytest.raises(testing.NotOver, match="at 9 s"):
+        testing.run(hides, lasts=9)
     with pytest.raises(testing.NotOver) as slept:
         testing.run(trio.sleep_forever, lasts=60)
     assert slept.value.time == 60

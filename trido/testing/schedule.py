@@ -21,6 +21,7 @@ from trio.testing import MockClock
 from trido.errors import SpecError
 from trido.journal.session import ON_THE_SPOT
 from trido.runtime.meters import INLINE
+from trido.supervision.shields import break_shields
 from trido.testing.faults import Faults
 from trido.testing.inject import injected
 from trido.testing.plan import FaultPlan, Plan
@@ -36,6 +37,8 @@ STEPS: Final = 2_000_000
 """How many steps the tasks of a scenario may take."""
 LASTS: Final = 1_000_000.0
 """How many seconds of virtual time it may last."""
+PATIENCE: Final = 100
+"""How often it may wait for nothing, once it is cancelled."""
 NO_FAULTS: Final = FaultPlan()
 
 
@@ -47,12 +50,20 @@ class Budget(trio.abc.Instrument):
     scope: trio.CancelScope
     steps: int | None
     taken: int = 0
+    idle: int = 0
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Count it."""
         self.taken += 1
+        self.idle = 0
         if self.taken == self.steps:
             self.scope.cancel(reason="it has taken all the steps that it may")
+
+    def before_io_wait(self, timeout: float) -> None:
+        """If it was cancelled, and does nothing about it, break its shields: it is never over."""
+        self.idle += 1
+        if self.idle > PATIENCE and self.scope.cancel_called:
+            break_shields(self.scope)
 
 
 @final
