@@ -97,3 +97,16 @@ def test_its_help_has_examples_of_itself(command: str, capsys: pytest.CaptureFix
 def test_completion_is_offered(trido: Command) -> None:
     assert "--install-completion" in REFERENCE
     assert "--install-completion" in trido("--help").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_every_command(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trido: Command
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert trido("--install-completion", "--shell", shell).code == 0
+    scripts = [one.read_text() for one in tmp_path.rglob("*trido*") if one.is_file()]
+    assert scripts
+    assert all(command in scripts[0] for command in ENTRIES)
