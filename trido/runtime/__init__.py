@@ -29,6 +29,7 @@ from trido.runtime.meters import LimitStatistics as LimitStatistics
 from trido.runtime.meters import Meters as Meters
 from trido.runtime.meters import MetersStatistics as MetersStatistics
 from trido.runtime.monitors import MonitorHandle as MonitorHandle
+from trido.runtime.opening import open_runtime as open_runtime
 from trido.runtime.past import Difference as Difference
 from trido.runtime.past import PastDirective as PastDirective
 from trido.runtime.past import PastTurn as PastTurn
@@ -37,7 +38,6 @@ from trido.runtime.ref import AgentRef as AgentRef
 from trido.runtime.ref import AgentStatus as AgentStatus
 from trido.runtime.runtime import Health as Health
 from trido.runtime.runtime import Runtime as Runtime
-from trido.runtime.runtime import open_runtime as open_runtime
 from trido.runtime.settings import MaxErrors as MaxErrors
 from trido.runtime.settings import max_errors as max_errors
 from trido.runtime.spec import AgentSpec as AgentSpec

@@ -22,8 +22,9 @@ from trido.agents import Signal
 from trido.agents.frozen import EMPTY
 from trido.errors import SpecError
 from trido.runtime.agent import Agent
+from trido.runtime.opening import open_runtime
 from trido.runtime.ref import AgentRef
-from trido.runtime.runtime import Runtime, open_runtime
+from trido.runtime.runtime import Runtime
 from trido.testing.guest import GuestRun
 from trido.testing.invariants import Invariant, check
 from trido.testing.plan_errors import InjectedCrash

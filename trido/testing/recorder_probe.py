@@ -12,8 +12,8 @@ from trido.agents import Directive, Signal, Turn
 from trido.runtime.dead_letters import DeadLetter, DeadLetters
 from trido.runtime.envelope import Call, Envelope
 from trido.runtime.mailbox import Mailbox
+from trido.runtime.opening import KEPT
 from trido.runtime.probe import Probe
-from trido.runtime.runtime import KEPT
 from trido.runtime.turns import START, STOP
 from trido.supervision.bus import Bus as EventBus
 from trido.supervision.events import Event

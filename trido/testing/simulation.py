@@ -16,7 +16,8 @@ from trido.agents.frozen import EMPTY
 from trido.checks import is_number, seconds
 from trido.errors import SpecError
 from trido.runtime.agent import Agent
-from trido.runtime.runtime import Runtime, open_runtime
+from trido.runtime.opening import open_runtime
+from trido.runtime.runtime import Runtime
 from trido.testing.inject import inject
 from trido.testing.plan import FaultPlan, Plan
 from trido.testing.plan_faults import CodeFault, Fault, LoopFault, SignalFault
