@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -149,6 +151,28 @@ def test_with_given_a_test_is_refused(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("sed=1", "*trido(sed=...) is none of guarded, lasts, plan, seed, steps"),
+        ("plan='crash'", "*'crash' is no plan*"),
+        ("plan=[1]", "*faults=1 is not allowed*"),
+    ],
+)
+def test_what_a_marker_cannot_mean_is_told_before_any_test_runs(
+    pytester: pytest.Pytester, options: str, says: str
+) -> None:
+    code = f"""
+        @pytest.mark.trido({options})
+        async def test_never():
+            pass
+    """
+    result = run(pytester, code)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([says])
+
+
+@pytest.mark.real_time
 def test_where_nobody_asks_for_it_it_does_nothing(pytester: pytest.Pytester) -> None:
     """Not even import trido."""
     code = """
@@ -161,6 +185,15 @@ def test_where_nobody_asks_for_it_it_does_nothing(pytester: pytest.Pytester) -> 
     pytester.makepyfile(textwrap.dedent(code))
     result = pytester.runpytest_subprocess("-p", "no:cov")
     result.assert_outcomes(passed=1)
+
+
+def test_who_has_neither_pytest_nor_hypothesis_has_the_rest() -> None:
+    code = (
+        "import sys; sys.modules.update(pytest=None, hypothesis=None, pytest_trio=None);"
+        "from trio import sleep; from trido.testing import run; print(run(sleep, 1))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert told.stdout == "None\n"
 
 
 def test_what_pytest_finds_is_outside_of_the_package() -> None:

@@ -14,13 +14,17 @@ from typing import Any, Final, TypeVar, final
 import pytest
 import trio
 
+from trido.errors import SpecError
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check_names
+from trido.testing.plan_errors import PlanSyntaxError
 from trido.testing.plan_survey import Survey
 from trido.testing.schedule import Scenario, new_seed
 
 T = TypeVar("T")
 
+OPTIONS: Final = frozenset({"seed", "plan", "guarded", "lasts", "steps"})
+"""What the marker takes."""
 _SEED: Final = pytest.StashKey[int]()
 _TOLD: Final = pytest.StashKey[str]()
 
@@ -34,8 +38,9 @@ def prepare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
             # Its examples would share one clock.
             message = f"{item.nodeid}: with @given, write a plain test that calls trido.testing.run"
             raise pytest.UsageError(message)
+        runner = Runner(item)
         if config.pluginmanager.has_plugin("trio"):
-            item.add_marker(pytest.mark.trio(run=Runner(item)), append=False)
+            item.add_marker(pytest.mark.trio(run=runner), append=False)
 
 
 @final
@@ -46,6 +51,13 @@ class Runner:
         self._item: Final = item
         marker = item.get_closest_marker("trido")
         self._options: Final[dict[str, Any]] = {} if marker is None else dict(marker.kwargs)
+        for name in self._options.keys() - OPTIONS:
+            allowed = ", ".join(sorted(OPTIONS))
+            raise pytest.UsageError(f"{item.nodeid}: trido({name}=...) is none of {allowed}")
+        try:
+            self._plan: Final = self._planned()
+        except (PlanSyntaxError, SpecError) as error:
+            raise pytest.UsageError(f"{item.nodeid}: {error}") from error
 
     def __call__(
         self,
@@ -79,8 +91,7 @@ class Runner:
             given = self._options.get("seed")
         return self._item.config.stash[_SEED] if given is None else int(given)
 
-    @property
-    def _plan(self) -> FaultPlan:
+    def _planned(self) -> FaultPlan:
         given = self._item.config.getoption("--trido-plan")
         return FaultPlan.of(self._options.get("plan") if given is None else given)
 

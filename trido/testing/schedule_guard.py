@@ -65,6 +65,7 @@ class Guard:
     def __init__(self, *, on: bool) -> None:
         self._on = on
         self._found: NotReproducible | None = None
+        self._before: Any = None
 
     @contextmanager
     def told(self) -> Generator[None]:
@@ -80,6 +81,7 @@ class Guard:
 
     def __enter__(self) -> None:
         if self._on:
+            self._before = sys.getprofile()
             sys.setprofile(self._look)
 
     def __exit__(
@@ -89,7 +91,7 @@ class Guard:
         traceback: TracebackType | None,
     ) -> None:
         if self._on:
-            sys.setprofile(None)
+            sys.setprofile(self._before)
 
     def _look(self, frame: FrameType, event: str, arg: Any) -> None:  # pragma: no cover - see below
         # A profile function is not traced itself.
