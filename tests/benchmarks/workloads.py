@@ -149,6 +149,18 @@ WORKLOADS: Final = (
         ),
     ),
     Workload(
+        "W9",
+        "durable turns, by 100 agents that are each called again and again, with sync",
+        size=10_000,
+        quick=200,
+        warm_up=1_000,
+        metrics=(
+            Metric("of_sqlite", "of bare SQLite", "more", 0.6, 0.8, of_raw=False),
+            Metric("per_second", "turns/s", "more", of_raw=False),
+            Metric("batch", "turns a batch", "more", of_raw=False),
+        ),
+    ),
+    Workload(
         "W10",
         "routes of exact types, by which 100,000 signals are matched",
         size=10_000,

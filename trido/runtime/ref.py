@@ -224,7 +224,10 @@ class AgentRef(Address, Generic[S_co]):
         def withdraw(cancelled: RaiseCancelT) -> Abort:
             return place.withdraw(call, cancelled)
 
-        with waiting_for(held_turn(), place):
+        turn = held_turn()
+        if turn is None:
+            return await trio.lowlevel.wait_task_rescheduled(withdraw)
+        with waiting_for(turn, place):
             return await trio.lowlevel.wait_task_rescheduled(withdraw)
 
     async def cast(self, signal: Signal, /) -> None:

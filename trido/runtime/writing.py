@@ -139,7 +139,7 @@ class Writer(Generic[S]):
             changed.update((one.row, one) for one in place.timers.kept())
         if self._ends(envelope, plan):
             changed = dict.fromkeys({*self.rows, *changed})
-        return self._as_rows(changed)
+        return self._as_rows(changed) if changed else ((), ())
 
     def _applied(self, plan: Plan, revision: int) -> Iterator[tuple[str, KeptTimer | None]]:
         for index, directive in plan.timing:

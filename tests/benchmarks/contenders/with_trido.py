@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from itertools import repeat
 from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +18,7 @@ import trio.testing
 from attrs import frozen
 
 import trido
+from tests.benchmarks.bare import bare
 from tests.benchmarks.kit import (
     CALLERS,
     FEW,
@@ -359,6 +362,40 @@ async def hot_beside_cold(number: int) -> Figures:
 
 def w8(number: int) -> Figures:
     return trio.run(hot_beside_cold, number)
+
+
+# W9: durable turns ---------------------------------------------------------------------------
+
+kept = trido.Agent("kept", state=Counter, durability="sync")
+
+
+@kept.on("counter.add")
+def keep_and_add(state: Counter, data: Add) -> Counter:
+    return Counter(state.value + data.by)
+
+
+async def durable_turns(path: Path, number: int) -> tuple[float, float]:
+    """Seconds for so many turns, and how many shared a transaction."""
+    async with trido.open_runtime(journal=trido.SqliteJournal(path), agents=(kept,)) as rt:
+        refs = [await rt.start_agent(kept, id=f"agent-{index}") for index in range(CALLERS)]
+        session = rt.env.session
+        assert session is not None
+        before, began = session.statistics(), perf_counter()
+        async with trio.open_nursery() as nursery:
+            for ref in refs:
+                nursery.start_soon(call_often, ref, number // CALLERS)
+        seconds, after = perf_counter() - began, session.statistics()
+        verify("the counters", {ref.state() for ref in refs}, {Counter(number // CALLERS)})
+    return seconds, (after.writes - before.writes) / (after.batches - before.batches)
+
+
+def w9(number: int) -> Figures:
+    # Not where files are kept in memory: it is the disk that is waited for.
+    with TemporaryDirectory(dir=Path.cwd()) as place:
+        written, other = Path(place, "trido.db"), Path(place, "bare.db")
+        seconds, batch = trio.run(durable_turns, written, number)
+        least = bare(other, written, max(1, round(batch)))
+    return {"of_sqlite": least / seconds, "per_second": number / seconds, "batch": batch}
 
 
 # W10, W11 ------------------------------------------------------------------------------------
