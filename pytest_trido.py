@@ -51,6 +51,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         prepare(config, wanted)
 
 
+@pytest.fixture
+def trido_seed(request: pytest.FixtureRequest) -> int:
+    """A seed for ``trido.testing.run``: that of the session. The report of a failure says it."""
+    from trido.testing.plugin import session_seed  # noqa: PLC0415
+
+    return session_seed(request)
+
+
 def _wants(item: pytest.Item, *, everything: bool) -> bool:
     if item.get_closest_marker("trido"):
         test = getattr(item, "obj", None)

@@ -97,6 +97,26 @@ def test_what_fails_says_how_to_replay_it(
 
 
 @pytest.mark.real_time
+def test_a_fixture_gives_the_seed_to_tests_that_run_something_themselves(
+    pytester: pytest.Pytester,
+) -> None:
+    code = """
+        from trido import testing
+
+        def test_fails(trido_seed):
+            raise ValueError(testing.run(order, seed=trido_seed))
+
+        def test_fails_too(trido_seed):
+            raise ValueError(testing.run(order, seed=trido_seed))
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(failed=2)
+    first, second = re.findall("ValueError: ([a-h]{8})", result.stdout.str())[:2]
+    assert first == second
+    result.stdout.fnmatch_lines(["replay it with: pytest --trido-seed=* '*::test_fails'"])
+
+
+@pytest.mark.real_time
 def test_a_plan_that_names_nobody_fails(pytester: pytest.Pytester) -> None:
     code = """
         import trido

@@ -31,8 +31,7 @@ _TOLD: Final = pytest.StashKey[str]()
 
 def prepare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Have these run in virtual time, in the order that a seed decides."""
-    config.pluginmanager.register(Reports(), "trido reports")
-    config.stash[_SEED] = new_seed()
+    _begin(config)
     for item in items:
         if hasattr(getattr(item, "obj", None), "hypothesis"):
             # Its examples would share one clock.
@@ -41,6 +40,27 @@ def prepare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
         runner = Runner(item)
         if config.pluginmanager.has_plugin("trio"):
             item.add_marker(pytest.mark.trio(run=runner), append=False)
+
+
+def session_seed(request: pytest.FixtureRequest) -> int:
+    """The seed for a test that runs something itself. If it fails, its report says so."""
+    _begin(request.config)
+    seed = _seed_of(request.config, None)
+    request.node.stash[_TOLD] = f"--trido-seed={seed}"
+    return seed
+
+
+def _begin(config: pytest.Config) -> None:
+    if _SEED not in config.stash:
+        config.stash[_SEED] = new_seed()
+        config.pluginmanager.register(Reports(), "trido reports")
+
+
+def _seed_of(config: pytest.Config, marked: int | None) -> int:
+    given = config.getoption("--trido-seed")
+    if given is None:
+        given = marked
+    return config.stash[_SEED] if given is None else int(given)
 
 
 @final
@@ -68,7 +88,7 @@ class Runner:
     ) -> T:
         """Run it, and keep how to replay it."""
         options = self._options
-        plan, seed = self._plan, self._seed
+        plan, seed = self._plan, _seed_of(self._item.config, options.get("seed"))
         words = f"--trido-seed={seed}"
         self._item.stash[_TOLD] = f"{words} --trido-plan={str(plan)!r}" if plan else words
         lasts, steps = options.get("lasts", math.inf), options.get("steps")
@@ -83,13 +103,6 @@ class Runner:
         if survey is not None:
             check_names(plan, survey)
         return result
-
-    @property
-    def _seed(self) -> int:
-        given = self._item.config.getoption("--trido-seed")
-        if given is None:
-            given = self._options.get("seed")
-        return self._item.config.stash[_SEED] if given is None else int(given)
 
     def _planned(self) -> FaultPlan:
         given = self._item.config.getoption("--trido-plan")
