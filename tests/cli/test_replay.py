@@ -232,6 +232,9 @@ def test_what_another_definition_wrote_is_told(do: Do) -> None:
     assert code == 2
     assert "no upgrade leads from there" in err
     assert "give the definition that wrote it, or a newer one with upgrades" in err
+    code, _, err = do(name="holes")
+    assert code == 2
+    assert err.startswith("trido replay: ")
 
 
 def test_damage_is_told_and_left(do: Do, file: Path) -> None:

@@ -67,6 +67,8 @@ WRITE: Final = 2 | 4
 FULL: Final[Fault] = (sqlite3.SQLITE_FULL, False)
 SHORT: Final[Fault] = (sqlite3.SQLITE_FULL, True)
 IO: Final[Fault] = (sqlite3.SQLITE_IOERR, True)
+FLIP: Final[Fault] = (sqlite3.SQLITE_OK, False)
+"""It is written, but for one bit, and nobody is told."""
 
 
 @define
@@ -166,14 +168,21 @@ class Disk:
 
     def _write(self, usual: Any, file: int, buffer: int, size: int, at: int) -> int:
         fault = self._asked("write", file)
+        if fault == FLIP:
+            flipped = ctypes.create_string_buffer(with_a_bit_flipped(buffer, size), size)
+            return self._write_through(usual, file, ctypes.addressof(flipped), size, at)
         if fault and fault[1]:
             size //= 2
         done = sqlite3.SQLITE_OK
         if not fault or fault[1]:
-            done = int(usual(file, buffer, size, at))
-            data = ctypes.string_at(buffer, size)
-            self.files[self.paths[file]].since.append((at, data))
+            done = self._write_through(usual, file, buffer, size, at)
         return fault[0] if fault else done
+
+    def _write_through(self, usual: Any, file: int, buffer: int, size: int, at: int) -> int:
+        done = int(usual(file, buffer, size, at))
+        data = ctypes.string_at(buffer, size)
+        self.files[self.paths[file]].since.append((at, data))
+        return done
 
     def _sync(self, usual: Any, file: int, flags: int) -> int:
         fault = self._asked("sync", file)
@@ -196,6 +205,14 @@ class Disk:
     def _lock(self, usual: Any, file: int, level: int) -> int:
         fault = self._asked("lock", file)
         return fault[0] if fault else int(usual(file, level))
+
+
+def with_a_bit_flipped(buffer: int, size: int) -> bytes:
+    """Which one depends on what is written, and is the same for the same."""
+    data = bytearray(ctypes.string_at(buffer, size))
+    bit = Random(bytes(data)).randrange(8 * size)
+    data[bit // 8] ^= 1 << bit % 8
+    return bytes(data)
 
 
 def bound(function: Callable[..., int], usual: Any) -> Callable[..., int]:

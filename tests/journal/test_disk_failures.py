@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.journal.disk import FULL, IO, SHORT, Disk, Fault, can_fail, failing_disk
+from tests.journal.disk import FLIP, FULL, IO, SHORT, Disk, Fault, can_fail, failing_disk
 from tests.journal.kit import claim, do
-from trido.journal import JournalError, Unavailable
+from trido.journal import Corrupt, JournalError, Unavailable
 from trido.journal.operations import Commit, Find, History, Mark
 from trido.journal.rows import AgentKey, Directed, Recovery, Timer
 from trido.journal.store import SqliteStore
@@ -92,18 +92,35 @@ class Client:
         """All that was acknowledged is there, and all that is there is whole."""
         with opened(str(file)) as store:
             for key in KEYS:
-                run = do(store, claim(key))
-                assert run.revision >= self.acknowledged[key]
-                past = store.read(History(key))
-                assert [one.revision for one in past] == list(range(1, run.revision + 1))
-                for one in past:
-                    assert one.state == {"value": b"%d" % one.revision}
-                    assert [entry.status for entry in one.directives] == ["done", "pending"]
-                    kept = store.read(Find(key, f"{one.revision}"))
-                    assert kept
-                    assert kept.reply == b"%d" % one.revision
-                assert len(run.timers) == bool(run.revision)
+                self.judge_one(store, key)
         assert not check(str(file), lambda *_: None)
+
+    def judge_one(self, store: SqliteStore, key: AgentKey) -> None:
+        run = do(store, claim(key))
+        assert run.revision >= self.acknowledged[key]
+        past = store.read(History(key))
+        assert [one.revision for one in past] == list(range(1, run.revision + 1))
+        for one in past:
+            assert one.state == {"value": b"%d" % one.revision}
+            assert [entry.status for entry in one.directives] == ["done", "pending"]
+            kept = store.read(Find(key, f"{one.revision}"))
+            assert kept
+            assert kept.reply == b"%d" % one.revision
+        assert len(run.timers) == bool(run.revision)
+
+    def notices(self, file: Path) -> bool:
+        """Whether damage is noticed; of what is not damaged, all is there."""
+        found = []
+        try:
+            with opened(str(file)) as store:
+                for key in KEYS:
+                    try:
+                        self.judge_one(store, key)
+                    except Corrupt as error:
+                        found.append(error)
+        except Corrupt:
+            return True
+        return bool(found or check(str(file), lambda *_: None))
 
 
 @contextmanager
@@ -161,6 +178,23 @@ def test_nothing_acknowledged_is_lost_wherever_the_disk_fails(
         client.judge(file)
         refused += client.refused
     assert refused or operation == "truncate"  # a log that is not cut off is no failure
+
+
+@pytest.mark.parametrize("path", [".db", "-wal"])
+def test_a_bit_that_the_disk_flips_is_noticed_or_nothing_is_lost(
+    disk: Disk, tmp_path: Path, path: str
+) -> None:
+    """In writes all over a run, as they are stored: to the file, or to its log."""
+    of = operations(disk, tmp_path / "whole.db", "write")
+    noticed = 0
+    for nth in range(1, of + 1, max(of // 8, 1)):
+        file = tmp_path / f"{nth}.db"
+        client = Client(file)
+        disk.fail("write", nth=nth, fault=FLIP, path=path)
+        client.run()
+        disk.mend()
+        noticed += client.notices(file)
+    assert noticed or path == "-wal"  # there a page is soon written again
 
 
 @pytest.mark.real_time

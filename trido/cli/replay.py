@@ -11,11 +11,12 @@ from typing import Any, Final, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from trido.agents import Action, AgentError, Definition, Directive
+from trido.agents import Action, Definition, Directive
 from trido.cli.findings import Finding, refused, trouble
 from trido.cli.job import Job, printable
 from trido.cli.load import UserError, load, said
 from trido.cli.replay_report import reported
+from trido.errors import TridoError
 from trido.journal import JournalError, SqliteJournal
 from trido.journal.inspection import Progress
 from trido.journal.rows import Stored
@@ -114,7 +115,9 @@ class _Work:
             of = sum(max(one.revision - one.oldest + 1, 0) for one in chosen)
             try:
                 replays = [await self._one(history, one, of, progress) for one in chosen]
-            except AgentError as error:  # of the codec: what is stored is not this definition's
+            except JournalError:
+                raise
+            except TridoError as error:  # of the codec: what is stored is not this definition's
                 return _unreadable(journal.path, error)
             return reported(journal.path, self.definition.name, replays)
 
@@ -167,7 +170,7 @@ def _is_directive(one: Any) -> bool:
     return is_one and not one.__module__.startswith("trido.")
 
 
-def _unreadable(file: str, error: AgentError) -> Finding:
+def _unreadable(file: str, error: TridoError) -> Finding:
     remedy = "give the definition that wrote it, or a newer one with upgrades"
     return _trouble(file, type(error).__name__, said(error), remedy)
 
