@@ -51,6 +51,7 @@ class JudgedMachine(Machine):
 
     def _handle(self, event: Input) -> Operations:
         self.books.enter(event)
+        self.tells_all = True  # whether anybody else listens or not
         if isinstance(event, messages.RunEnded):
             self._check_end(event)
         wanted, told = self.model.feed(event), []

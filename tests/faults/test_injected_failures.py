@@ -32,7 +32,20 @@ import trido
 import trido.supervision
 
 ROOM = str(Path(trido.supervision.__file__).parent)
-SHELL = ("block", "bus", "child", "current", "incarnation", "nested", "report", "supervisor")
+SHELL = (
+    "block",
+    "bus",
+    "carrying",
+    "child",
+    "current",
+    "incarnation",
+    "nested",
+    "reading",
+    "report",
+    "shell",
+    "supervisor",
+    "working",
+)
 PURE = (
     "alarms",
     "decision",

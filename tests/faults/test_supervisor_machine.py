@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 import trido
 from tests.faults.play import Play
 from tests.faults.troupe import PARTS, TREES, Cast, Part
-from trido.supervision import supervisor as shell
+from trido.supervision import shell
 
 DEEP = profile().max_examples > 100
 PICK = st.integers(0, 11)

@@ -267,7 +267,7 @@ def test_a_supervisor_that_cannot_even_begin(monkeypatch: pytest.MonkeyPatch) ->
     def fails(scope: trio.CancelScope) -> None:
         raise BrokenError
 
-    monkeypatch.setattr("trido.supervision.supervisor.spare", fails)
+    monkeypatch.setattr("trido.supervision.working.spare", fails)
 
     async def main() -> None:
         with pytest.raises(BrokenError):
