@@ -190,7 +190,8 @@ async def test_an_outcome_that_a_claim_has_made_unknown_is_not_said_again() -> N
 async def test_an_id_that_is_being_looked_up_is_not_looked_up_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("trido.runtime.durable.KNOWN", 3)
+    for room in ("durable", "inbox"):
+        monkeypatch.setattr(f"trido.runtime.{room}.KNOWN", 3)
     books = Books()
     agent = keeper()
     async with office(books, agent) as rt, trio.open_nursery() as nursery:

@@ -353,7 +353,7 @@ async def test_calls_behind_one_that_was_known_learn_it_although_the_agent_has_e
     async with office(books, agent) as rt, trio.open_nursery() as nursery:
         ref = await rt.start_agent(agent, id="a", restart="temporary", shutdown=0.0)
         await ref.call(note("x", id="1"))
-        ref.place.durable._known.clear()  # type: ignore[union-attr]
+        ref.place.durable._inbox._known.clear()  # type: ignore[union-attr]
         release = books.hold()
         answers: Answers = []
         nursery.start_soon(answer, ref, note("x", id="1"), answers)

@@ -247,7 +247,7 @@ async def test_an_input_that_another_run_consumed_is_answered_as_there() -> None
     async with office(books, agent) as rt, trio.open_nursery() as nursery:
         ref = await rt.start_agent(agent, id="a")
         await ref.call(note("x", id="1"))
-        ref.place.durable._known.clear()  # type: ignore[union-attr]
+        ref.place.durable._inbox._known.clear()  # type: ignore[union-attr]
         release = books.hold()
         answers: Answers = []
         nursery.start_soon(answer, ref, note("x", id="1"), answers)
@@ -266,7 +266,7 @@ async def test_a_cancelled_call_behind_a_turn_that_did_not_happen_is_cancelled()
     async with office(books, agent) as rt, trio.open_nursery() as nursery:
         ref = await rt.start_agent(agent, id="a")
         await ref.call(note("x", id="1"))
-        ref.place.durable._known.clear()  # type: ignore[union-attr]
+        ref.place.durable._inbox._known.clear()  # type: ignore[union-attr]
         release = books.hold()
         nursery.start_soon(answer, ref, note("x", id="1"), [])
         await settle()

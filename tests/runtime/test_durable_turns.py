@@ -245,7 +245,8 @@ async def test_an_id_that_was_cast_or_deferred_has_no_answer_to_keep() -> None:
 async def test_an_id_older_than_those_at_hand_is_looked_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("trido.runtime.durable.KNOWN", 3)
+    for room in ("durable", "inbox"):
+        monkeypatch.setattr(f"trido.runtime.{room}.KNOWN", 3)
     books = Books()
     agent = keeper()
     async with office(books, agent) as rt:

@@ -22,7 +22,7 @@ once, and when turns are undone, set anew from the rows that the journal has.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, final
 
@@ -33,16 +33,16 @@ from outcome import Error, Outcome, capture
 from trido.agents import Signal, Turn
 from trido.agents.codec.errors import CodecError, in_file
 from trido.agents.directive import Directive
-from trido.agents.errors import AgentError
 from trido.journal import JournalError, Unavailable
 from trido.journal.errors import again
-from trido.journal.operations import Claim, Find
+from trido.journal.operations import Claim
 from trido.journal.rows import AgentKey, Keep, Kept, Recovery
 from trido.journal.session import Session
 from trido.runtime import turns
 from trido.runtime.ahead import AHEAD, Ahead, deferred, key_of, split, verdict
 from trido.runtime.envelope import Call, Envelope, Own
-from trido.runtime.errors import AgentStopped, AnswerNotKept
+from trido.runtime.errors import AgentStopped
+from trido.runtime.inbox import KNOWN, Inbox
 from trido.runtime.naming import key_of as key_of_agent
 from trido.runtime.plan import Plan
 from trido.runtime.recovering import Recovered, strangers, try_again
@@ -56,8 +56,6 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
-KNOWN: Final = 1_000
-"""Of how many inputs the reply is kept at hand; of the others the journal knows."""
 _PAUSES: Final = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """How long to wait before the agent is claimed again."""
 
@@ -70,10 +68,7 @@ class Durable(Generic[S]):
         "_ahead",
         "_claim_scope",
         "_has_lost_hook",
-        "_is_complete",
-        "_known",
-        "_looked_up",
-        "_looking_up",
+        "_inbox",
         "_quiet",
         "_recovered",
         "_stops",
@@ -106,11 +101,7 @@ class Durable(Generic[S]):
         self._writer: Writer[S] = Writer(place)
         self._recovered: Recovered[S] | None = None
         self._ahead: deque[Ahead[S]] = deque()
-        self._known: OrderedDict[str, bytes | None] = OrderedDict()
-        self._is_complete = False
-        """Whether all inputs that were consumed are at hand."""
-        self._looked_up: str | None = None
-        self._looking_up: str | None = None
+        self._inbox: Inbox = Inbox(place, session, self.key)
         self._turn: tuple[Turn, bool] | None = None
         self._has_lost_hook = self._stops = False
         self._quiet: trio.Event | None = None
@@ -171,9 +162,7 @@ class Durable(Generic[S]):
         self.place.state = self.state = recovered.state
         self.place.revision = self.revision = recovery.revision
         self._ahead.clear()
-        self._is_complete = recovery.revision <= KNOWN
-        for key, kept in reversed(tuple(recovery.known.items())):
-            self._remember(key, kept.reply)
+        self._inbox.take_over(recovery)
         self._restore_timers(recovery)
         self._recovered = recovered
         self.is_claiming = False
@@ -303,29 +292,10 @@ class Durable(Generic[S]):
         return not self._ahead or not self._awaits(envelope)
 
     def _knows(self, key: str) -> bool:
-        """Whether it is known if this input was consumed; if not, find out."""
-        if key in self._known or key == self._looked_up:
+        """Whether it is known if this input was consumed."""
+        if key in self._inbox:
             return True
-        if any(one.key == key for one in self._ahead):
-            return False
-        if self._is_complete:
-            return True
-        if self._looking_up != key:
-            self._looking_up = key
-            self.place.run.need_host().start_soon(self._look_up, key)
-        return False
-
-    async def _look_up(self, key: str) -> None:
-        try:
-            kept = await self.session.read(Find(self.key, key))
-        except Unavailable:
-            await trio.sleep(_PAUSES[-1])
-        else:
-            self._looked_up = key
-            if kept is not None:
-                self._remember(key, kept.reply)
-        self._looking_up = None
-        self.place.wake()
+        return not any(one.key == key for one in self._ahead) and self._inbox.knows(key)
 
     def _awaits(self, envelope: Envelope) -> bool:
         """Whether its handler may be one that awaits: that begins on a durable state only."""
@@ -334,29 +304,10 @@ class Durable(Generic[S]):
     def serve(self, run: AgentRun[S], envelope: Envelope) -> None:
         """Serve a signal that was admitted. One that was served before is answered as it was."""
         key = key_of(envelope)
-        if key is None or key not in self._known:
+        if key is None or key not in self._inbox:
             turns.serve(run, envelope)
         else:
-            envelope.begun()
-            self._answer_again(envelope, self._known[key])
-
-    def _answer_again(self, envelope: Envelope, reply: bytes | None) -> None:
-        place = self.place
-        if not isinstance(envelope, Call):
-            envelope.answer(None)
-        elif reply is None:
-            envelope.fail(AnswerNotKept(place.id))
-        else:
-            try:
-                envelope.answer(place.codec.decode_reply(place.agent, reply))
-            except AgentError as error:
-                envelope.fail(error)
-
-    def _remember(self, key: str, reply: bytes | None) -> None:
-        self._known[key] = reply
-        if len(self._known) > KNOWN:
-            self._known.popitem(last=False)
-            self._is_complete = False
+            self._inbox.answer(envelope, key)
 
     def note(self, turn: Turn, *, effectful: bool) -> None:
         """This is what a handler is given."""
@@ -447,7 +398,7 @@ class Durable(Generic[S]):
         elif said == "known":
             self._ahead.popleft()
             kept: Any = outcome.unwrap()
-            self._answer_again(ahead.envelope, kept.reply)
+            self._inbox.answer_with(ahead.envelope, kept.reply)
             self.place.state, self.place.revision = self.state, self.revision
             self._claim_again()
             self.ended()
@@ -471,7 +422,7 @@ class Durable(Generic[S]):
         place = self.place
         self.state, self.revision = ahead.state, ahead.revision
         if ahead.key is not None:
-            self._remember(ahead.key, ahead.write.reply)
+            self._inbox.remember(ahead.key, ahead.write.reply)
         place.tell_state(ahead.state)
         self._answer(ahead)
         if ahead.plan is not None:
