@@ -29,6 +29,7 @@ from trido.testing.recorder_entries import (
 )
 
 Invariant: TypeAlias = Callable[[Recorder], None]
+"""A function of what was recorded, which raises what is wrong."""
 
 
 class InvariantFailed(AssertionError):
