@@ -250,3 +250,32 @@ def test_of_several_that_do_harm_the_first_is_heard() -> None:
         testing.run(main)
     assert str(caught.value.__cause__) == "one"
     assert one.told == other.told > 0
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "nothing",
+        "crash a at turn 1 before directive 1",
+        "crash a at turn 1 after directive 1",
+        "crash a at turn 1 after commit",
+        "storage lost at write 2",
+    ],
+)
+def test_what_is_in_the_journal_is_carried_out_whatever_crashes(plan: str) -> None:
+    teller = trido.Agent("teller", state=Paid, durability="sync")
+
+    @teller.on("tell")
+    def tell(state: Paid, data: Add) -> trido.Decision[Paid]:
+        return evolve(state, total=data.by), [trido.Emit(signal("add", data.by), to="b")]
+
+    async def main() -> tuple[int, int]:
+        journal = trido.MemoryJournal()
+        async with trido.open_runtime(journal=journal, agents=[teller]) as rt:
+            other = await rt.start_agent(counter, id="b")
+            ref = await rt.start_agent(teller, id="a")
+            await ref.cast(trido.Signal("tell", Add(7), id="1", source="test"))
+            await trio.sleep(60)
+            return ref.state().total, other.state().value
+
+    assert testing.run(main, seed=1, plan=plan, guarded=False) == (7, 7)
