@@ -72,6 +72,12 @@ def test_what_leaves_a_run_says_how_to_replay_it() -> None:
     assert caught.value.__notes__ == ["replay it with seed=5"]
     with pytest.raises(ValueError, match="no") as caught:
         testing.run(fails, seed=5, plan="clock +1s at 3s")
+    assert caught.value.__notes__ == [
+        "this was the rehearsal, without faults: rehearsed=False leaves it out",
+        "replay it with seed=5, plan='clock +1s at 3s'",
+    ]
+    with pytest.raises(ValueError, match="no") as caught:
+        testing.run(fails, seed=5, plan="clock +1s at 3s", rehearsed=False)
     assert caught.value.__notes__ == ["replay it with seed=5, plan='clock +1s at 3s'"]
     with pytest.raises(ValueError, match="no") as caught:
         testing.run_seeds(fails, seeds=[3])

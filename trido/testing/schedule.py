@@ -144,10 +144,19 @@ def run(
     scenario = Scenario(functools.partial(fn, *args), number, steps, lasts)
     with noted(number, faults):
         if faults and rehearsed:
-            survey = Survey()
-            scenario.play(survey=survey, guarded=guarded)
-            check(faults, survey)
+            check(faults, _rehearse(scenario, guarded=guarded))
         return scenario.play(faults, guarded=guarded, instruments=instruments)
+
+
+def _rehearse(scenario: Scenario[T], *, guarded: bool) -> Survey:
+    """Run it without faults, to see what there is."""
+    survey = Survey()
+    try:
+        scenario.play(survey=survey, guarded=guarded)
+    except BaseException as error:
+        error.add_note("this was the rehearsal, without faults: rehearsed=False leaves it out")
+        raise
+    return survey
 
 
 def run_seeds(
