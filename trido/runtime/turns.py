@@ -29,6 +29,7 @@ from trido.runtime.plan import Plan, plan_of
 if TYPE_CHECKING:
     from trido.runtime.durable import Durable
     from trido.runtime.place import AgentPlace
+    from trido.runtime.probe import Probe
     from trido.runtime.server import AgentRun
 
 S = TypeVar("S")
@@ -327,23 +328,21 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     if plan.now is not None:
         place.timers.apply(plan.timing, plan.now, revision, instant=envelope.is_instant)
     answer(place, envelope, plan, state)
-    origin = Origin(envelope.signal)
+    origin, probe = Origin(envelope.signal), place.env.probe
     for directive in plan.errands:
-        if place.is_plain:
+        if probe is None:
             carry_out(place, directive, origin)
         else:
-            _carry_out_observed(place, directive, origin)
+            _carry_out_observed(probe, place, directive, origin)
     if plan.stops:
         run.stop()
     elif plan.hibernates:
         place.wants_sleep()
 
 
-def _carry_out_observed(place: AgentPlace[Any], directive: Directive, origin: Origin) -> None:
-    probe = place.env.probe
-    if probe is None:
-        carry_out(place, directive, origin)
-        return
+def _carry_out_observed(
+    probe: Probe, place: AgentPlace[Any], directive: Directive, origin: Origin
+) -> None:
     probe.before(place, directive)
     carry_out(place, directive, origin)
     probe.after(place, directive)

@@ -181,10 +181,8 @@ def traced(signal: Signal, id: str, revision: int, now: datetime) -> Signal:
     return stamped(signal, id=str(revision), source=id, time=now)
 
 
-def stamp_all(plan: Plan | None, id: str, revision: int, turn: Turn, cause: Signal) -> None:
+def stamp_all(plan: Plan, id: str, revision: int, turn: Turn, cause: Signal) -> None:
     """Give the signals that a turn emits their ids: what is written is what is sent."""
-    if plan is None:
-        return
     for index, one in enumerate(plan.errands):
         if isinstance(one, Emit):
             signal = caused_by(one.signal, cause)
