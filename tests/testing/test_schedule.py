@@ -92,7 +92,7 @@ def test_a_seed_is_a_number() -> None:
 
 def test_what_is_never_over_is_told_so() -> None:
     async def spins() -> None:
-        while True:
+        while True:  # noqa: ASYNC110  # no end is what it is about
             await trio.lowlevel.checkpoint()
 
     with pytest.raises(testing.NotOver) as spun:

@@ -7,10 +7,9 @@ as if by something else of its own.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from typing import Any, Final, TypeVar, final
+from typing import Final, TypeVar, final
 
 import trio
 
@@ -22,6 +21,7 @@ from trido.runtime.place import AgentPlace
 from trido.runtime.probe import Hold, Probe
 from trido.supervision.place import End, Report
 from trido.testing.faults_code import AgentCode, ChildCode, driven
+from trido.testing.faults_moments import Moments
 from trido.testing.faults_signals import Mail
 from trido.testing.faults_storage import FaultyJournal, StorageFaults
 from trido.testing.faults_targets import Place, Target, block, names_of
@@ -36,35 +36,27 @@ from trido.testing.plan_faults import (
     LoopFault,
     StorageFault,
 )
-from trido.testing.plan_points import Point, Received, Start, Stop, Time, Turn, Who
-from trido.testing.plan_survey import Moment, Survey
+from trido.testing.plan_points import Received, Start, Stop, Time, Turn
+from trido.testing.plan_survey import Survey
 
 T = TypeVar("T")
 
 
 @final
-class Faults(Probe):
+class Faults(Moments, Probe):
     """A plan in force. What has a ``survey`` notes there what could fail."""
 
     def __init__(self, plan: FaultPlan, survey: Survey | None = None) -> None:
-        self.plan: Final = plan
-        self.survey: Final = survey
-        self.happened: list[Fault] = []
+        super().__init__(plan, survey)
         self.storage: Final = StorageFaults(self)
         self._mail: Final = Mail(self)
         self._turns: Final = TurnLog()
-        self._counts: Counter[tuple[Who, type, str | None]] = Counter()
-        self._waiting: dict[Moment, list[CodeFault]] = {}
-        self._live: dict[Who, Target] = {}
         self._ready: dict[Place, list[CodeFault]] = {}
         """What is to happen to what of it awaits next."""
         self._held: set[Place] = set()
         """Whose stop was held up."""
         self._shift = timedelta()
         self._nursery: trio.Nursery
-        for fault in plan:
-            if isinstance(fault, CodeFault):
-                self._waiting.setdefault((fault.who, fault.at), []).append(fault)
 
     def begin(self, nursery: trio.Nursery) -> None:
         """It is in force from now on."""
@@ -87,47 +79,11 @@ class Faults(Probe):
             self._shift += timedelta(seconds=fault.jump)
         elif isinstance(fault, LoopFault):
             block(fault.seconds)
-        elif isinstance(fault, CodeFault) and fault.who in self._live:
-            self.hit(self._live[fault.who], [fault])
+        elif isinstance(fault, CodeFault) and fault.who in self.live:
+            self.hit(self.live[fault.who], [fault])
         else:
             return False
         return True
-
-    # Counting ---------------------------------------------------------------------------------
-
-    def count(self, who: Who, kind: type, type: str | None = None) -> int:
-        """How many of these there were, with this one."""
-        self._counts[who, kind, type] += 1
-        return self._counts[who, kind, type]
-
-    def meet(self, moments: Sequence[Moment]) -> list[CodeFault]:
-        """A moment has come, under these names: the faults whose it is."""
-        if self.survey is not None:
-            self.survey.note(moments, trio.current_time())
-        met: list[CodeFault] = []
-        if self._waiting:
-            for moment in moments:
-                met += self._waiting.pop(moment, ())
-        self.happened += met
-        return met
-
-    def met(self, names: Iterable[Who], kind: Callable[[int], Point]) -> list[CodeFault]:
-        """The next moment of this kind has come."""
-        return self.meet([(who, kind(self.count(who, kind))) for who in names])  # type: ignore[arg-type]
-
-    def _holds_next_stop(self, place: Place) -> bool:
-        names = names_of(place)
-        moments = [(who, Stop(self._counts[who, Stop, None] + 1)) for who in names]
-        faults = (fault for moment in moments for fault in self._waiting.get(moment, ()))
-        return any(fault.act in AWAITING for fault in faults)
-
-    def _there(self, target: Target) -> tuple[Who, ...]:
-        """It is there from now on, under these names."""
-        names = names_of(target)
-        self._live.update(dict.fromkeys(names, target))
-        if self.survey is not None:
-            self.survey.names.update(names)
-        return names
 
     # Acting -----------------------------------------------------------------------------------
 
@@ -172,14 +128,14 @@ class Faults(Probe):
         """Look on its code."""
         if self.survey is not None:
             self.survey.children[report.name] = report.child.id
-        self._there(report)
+        self.there(report)
         return driven(fn, ChildCode(self, report))
 
     # Agents -----------------------------------------------------------------------------------
 
     def started(self, place: Place) -> None:
         """Its n-th start; what holds it up comes later."""
-        names = self._there(place)
+        names = self.there(place)
         if self.survey is not None:
             self.survey.agents[place.id] = place.agent.name
         self._hold(place, self.met(names, Start))
@@ -198,7 +154,8 @@ class Faults(Probe):
     def holds(self, place: Place, what: Hold) -> bool:
         """Whether a fault is to hold it up."""
         if what == "stop":
-            return self._holds_next_stop(place)
+            coming = self.coming(names_of(place), Stop)
+            return any(fault.act in AWAITING for fault in coming)
         return bool(self._ready.get(place))
 
     async def held(self, place: Place, what: Hold) -> None:
@@ -217,24 +174,9 @@ class Faults(Probe):
         """Its n-th signal."""
         if self._mail.passes:
             return False
-        names, type = names_of(place), envelope.signal.type
-        moments = self.both(names, Received, type)
-        if self.survey is not None:
-            for who in names:
-                self.survey.types.setdefault(who, set()).add(type)
+        moments = self.both(names_of(place), Received, envelope.signal.type)
         self.hit(place, self.meet(moments))
         return self._mail.tampers(place, envelope, moments)
-
-    def both(self, names: Iterable[Who], kind: Any, type: str) -> list[Moment]:
-        """The next moment of this kind, among all and among those of its type."""
-        return [
-            moment
-            for who in names
-            for moment in (
-                (who, kind(self.count(who, kind))),
-                (who, kind(self.count(who, kind, type), type=type)),
-            )
-        ]
 
     # Turns ------------------------------------------------------------------------------------
 
@@ -291,7 +233,7 @@ class Faults(Probe):
         return driven(fn, AgentCode(self, place, ready, found))
 
 
-async def _fail(report: Report, error: InjectedCrash) -> None:
+async def _fail(report: Report, error: InjectedCrash) -> None:  # noqa: ASYNC124  # a task
     report.failing(error)
 
 

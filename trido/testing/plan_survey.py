@@ -25,8 +25,6 @@ class Survey:
     """The id of each child that is a function, by its path."""
     names: set[Who] = Factory(set)
     """All the names of everybody."""
-    types: dict[Who, set[str]] = Factory(dict)
-    """The types of the signals that came to each."""
     seen: dict[Moment, None] = Factory(dict)
     """Every moment that came, under each name."""
     moments: list[Moment] = Factory(list)
