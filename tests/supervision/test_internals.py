@@ -263,6 +263,17 @@ def test_a_request_of_somebody_who_has_gone_is_not_begun() -> None:
     trio.run(main, instruments=[impatient])
 
 
+async def test_other_tasks_run_between_many_inputs() -> None:
+    async with trido.open_supervisor() as sup:
+        for _ in range(200):
+            sup.post(Tick(now=trio.current_time()))
+        left = [sup.statistics().queued]
+        while left[-1]:
+            await trio.lowlevel.checkpoint()
+            left.append(sup.statistics().queued)
+        assert len(set(left)) > 3
+
+
 def test_a_supervisor_that_cannot_even_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(scope: trio.CancelScope) -> None:
         raise BrokenError
