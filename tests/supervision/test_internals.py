@@ -263,6 +263,44 @@ def test_a_request_of_somebody_who_has_gone_is_not_begun() -> None:
     trio.run(main, instruments=[impatient])
 
 
+async def test_work_on_the_spot_is_protected_from_keyboard_interrupts() -> None:
+    """Whoever has something to tell: it is the supervisor's work."""
+    protected: list[bool] = []
+
+    class Spying:
+        def start(self, report: Report) -> Run:
+            report.ready()
+            return FakeRun(report)
+
+        def changed(self, state: str, *, comes_back: bool) -> None:
+            protected.append(trio.lowlevel.currently_ki_protected())
+
+    class FakeRun:
+        def __init__(self, report: Report) -> None:
+            self.report = report
+
+        def cancel(self, deadline: float, reason: str) -> None:
+            self.report.ended(End("stopped"))
+
+        def kill(self) -> None: ...
+        def beat(self) -> None: ...
+        def stack(self) -> str:
+            return ""
+
+        def below(self) -> None: ...
+
+    async with trido.open_supervisor() as sup:
+        record = Record("spied", trido.ChildSpec(idle).policy)
+        record.tag = child = trido.Child[None](sup, Spying(), record)
+        await sup._ask("start_child", "spied", record)
+        assert isinstance(child.run, FakeRun)
+        protected.clear()
+        assert not trio.lowlevel.currently_ki_protected()
+        child.run.report.ended(End("crashed", ValueError()))
+        assert protected
+        assert all(protected)
+
+
 async def test_other_tasks_run_between_many_inputs() -> None:
     async with trido.open_supervisor() as sup:
         for _ in range(200):

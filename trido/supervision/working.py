@@ -126,6 +126,7 @@ class Working(Carrying):
         finally:
             self._sleeper = None
 
+    @enable_ki_protection
     def tell(self, event: Input) -> None:
         """Hand ``event`` in: on the spot if the supervisor's task sleeps, else it has its turn.
 
