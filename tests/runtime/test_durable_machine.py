@@ -182,6 +182,7 @@ class World:
             await settle()
             for ref, agent in zip(refs, self.agents, strict=True):
                 self.check(ref, agent)
+                assert (await rt.history.replay(agent, ref.id)).is_same
             told = set(refs[0].state().seen)
             assert told.issuperset(self.answered)
             for text, often in Counter(refs[0].state().seen).items():
