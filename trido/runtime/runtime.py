@@ -369,7 +369,7 @@ class Runtime:
         """Its block was entered."""
         self._is_open = True
         watchdog = self.env.watchdog
-        if watchdog is not None and not self.env.meters.inline:  # virtual time leaps over its thread
+        if watchdog is not None and not self.env.meters.inline:  # it is a thread
             nursery = cast("trio.Nursery", self._root.nursery)
             nursery.start_soon(watchdog.watch, name=f"{self._root.id} (watchdog)")
         if self.env.journal is not None:
