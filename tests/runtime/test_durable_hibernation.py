@@ -64,10 +64,13 @@ async def test_it_looks_at_the_clock_again_before_its_timer_is_due() -> None:
         await ref.call(do("set"))
         await trio.sleep(50_000)
         assert ref.incarnation == 1
-        fails[0] = True
-        await trio.sleep(10_000)
+        fails[0], asleep = True, ref.place.asleep
+        assert asleep is not None
+        asleep.ring()  # then it wakes, and sleeps again
         fails[0] = False
-        await trio.sleep(40_100)
+        await settle()
+        assert ref.incarnation == 2
+        await trio.sleep(50_100)
         assert ref.state().seen == ("set", "tick")
 
 
@@ -322,7 +325,7 @@ async def test_a_sender_that_ends_gives_up_what_waits(
     durability: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     books = Books()
-    orders = {"tell": [trido.Emit(note("x"), to="log/b"), trido.Stop()]}
+    orders = {"tell": [*[trido.Emit(note("x"), to="log/b")] * 2, trido.Stop()]}
     sender = keeper("sender", orders, durability=durability)
     async with office(books, sender) as rt:
         ref = await rt.start_agent(sender, id="s", shutdown=1)
@@ -330,7 +333,7 @@ async def test_a_sender_that_ends_gives_up_what_waits(
         monkeypatch.setattr(books.session, "read", never)
         await ref.call(do("tell"))
         await trio.sleep(5)
-        assert [type(one.reason) for one in rt.dead_letters] == [trido.AgentStopped]
+        assert [type(one.reason) for one in rt.dead_letters] == [trido.AgentStopped] * 2
         assert rt.env.knocking == {"log/b": []}
 
 
@@ -348,6 +351,39 @@ async def test_two_who_knock_at_once_have_it_looked_for_once() -> None:
             nursery.start_soon((await rt.activate(log, key)).call, do("tell"))
         await settle()
         assert rt.agent("log/b").state() == Log(("a", "x", "x"))
+
+
+async def test_whoever_is_looked_for_is_started_once_however_early_that_is() -> None:
+    books, log = Books(), keeper()
+    async with office(books, log) as rt:
+        await (await rt.activate(log, "b")).call(note("a"))
+    async with office(books, log) as rt:
+        for _ in range(3):
+            rt.look_for("log/b")  # the task that wakes has not begun
+        await settle()
+        assert rt.agent("log/b").incarnation == 1
+        rt.look_for("log/b")
+        await settle()
+        assert rt.agent("log/b").incarnation == 1
+
+
+async def test_what_is_for_one_that_ended_waits_for_it_and_does_not_wake_it() -> None:
+    books = Books()
+    log = keeper(does={"tell": [trido.Emit(note("x"), to="b")]})
+    other = keeper("other")
+    async with office(books, log, other) as rt:
+        b = await rt.start_agent(other, id="b")
+        await b.cast(trido.Signal("slow", 100.0))
+        await (await rt.start_agent(log, id="a")).call(do("tell"))
+    async with office(books, other) as rt:
+        await (await rt.start_agent(other, id="b")).stop()
+        await rt.start_agent(log, id="a")
+        await settle()
+        assert rt.find("b") is None
+        assert books.standing() == ["1.0 Emit pending"]
+        assert (await rt.start_agent(other, id="b")).id == "b"
+        await settle()
+        assert rt.agent("b").state() == Log(("x",))
 
 
 async def test_nobody_is_looked_for_once_the_runtime_ends() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from attrs import evolve
 import trido
 from tests.runtime.desk import Boom, Log, agent, do, note, settle
 from tests.runtime.till import Jobs
+from trido.runtime.envelope import Cast
 
 
 def state_of(ref: trido.AgentRef[Any]) -> str:
@@ -161,12 +163,19 @@ async def test_if_its_place_is_taken_senders_are_told() -> None:
 async def test_whoever_restarts_it_as_it_wakes_does_no_harm() -> None:
     log = agent(idle_timeout=1)
     spec = log.spec(id="a")
+
+    async def restart(sup: trido.Supervisor) -> None:
+        with suppress(trido.ChildRunning):
+            await sup.restart_child("a")
+
     async with trido.open_supervisor(spec) as sup, trio.open_nursery() as nursery:
         ref = sup[spec].value
-        await trio.sleep(2)
-        nursery.start_soon(sup.restart_child, "a")
-        await trio.lowlevel.checkpoint()
-        assert (await ref.call(note("a"))).seen == ("a",)
+        for n in range(20):  # in both orders
+            await trio.sleep(2)
+            nursery.start_soon(restart, sup)
+            ref.cast_nowait(note("a"))
+            await settle()
+            assert len(ref.state().seen) == n + 1
 
 
 async def test_on_stop_and_on_start_and_the_lifespan_frame_each_run() -> None:
@@ -403,17 +412,17 @@ async def test_if_it_cannot_wake_senders_are_told_and_it_sleeps_on_with_its_stat
 
 async def test_what_comes_just_as_a_wake_fails_has_another_try() -> None:
     fussy = Fussy()
-    async with trido.open_runtime() as rt, trio.open_nursery() as nursery:
+    async with trido.open_runtime() as rt:
         ref = await rt.activate(fussy.agent, "k")
         await trio.sleep(2)
         fussy.fails = 1
 
-        async def call_again() -> None:
-            with pytest.raises(trido.AgentCrashed):
-                await ref.call(note("a"))
-            ref.cast_nowait(note("b"))
+        class Resent(Cast):
+            def fail(self, error: trido.AgentError) -> bool:
+                ref.cast_nowait(note("b"))
+                return True
 
-        nursery.start_soon(call_again)
+        ref.place.deliver(Resent(note("a")))
         await ref.wait_for(lambda state: state.seen == ("b",))
 
 
@@ -433,13 +442,15 @@ async def test_a_runtime_that_ends_ends_those_that_sleep() -> None:
             ref.state()
 
 
-async def test_a_runtime_ends_while_one_wakes() -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+async def test_a_runtime_ends_while_one_wakes(seconds: float) -> None:
     fussy = Fussy()
     with trio.fail_after(100):
         async with trido.open_runtime() as rt:
             ref = await rt.activate(fussy.agent, "k")
             await trio.sleep(3)
             ref.cast_nowait(note("a"))
+            await trio.sleep(seconds)
         assert [type(one.reason) for one in rt.dead_letters] == [trido.AgentStopped]
 
 

@@ -176,7 +176,7 @@ class Sleeping(Errands[S]):
 
     def end_asleep(self) -> None:
         """It will not get up any more."""
-        if self.asleep is not None:
+        if not self.has_run:  # else its supervisor ends that, and says so
             self._whole.end()
 
     def _is_up(self, asleep: Asleep) -> None:
