@@ -6,11 +6,8 @@ it is ready, and the next run is ready soon. Whoever called gets the whole, once
 
 It prints::
 
-    asking the north
-    asking the south
-    asking the east
     the line to the south broke
-    asking the south
+    asking the south again
     the south has 230
     the east has 75
     the north has 120
@@ -95,7 +92,8 @@ WORLD: Final[Mapping[str, tuple[float, int]]] = {
 
 async def ask(region: str) -> int:
     """How many people live there. At first the line to the south breaks."""
-    print(f"asking the {region}")
+    if trido.current_child().incarnation > 1:
+        print(f"asking the {region} again")
     seconds, people = WORLD[region]
     await trio.sleep(seconds)
     if region == "south" and trido.current_child().incarnation == 1:
