@@ -197,8 +197,8 @@ class GivenUp(_About):
     said = "had a directive that was given up"
 
     def __init__(self, id: str, why: str) -> None:
-        super().__init__(id)
-        self.args = (id, why)
+        AgentError.__init__(self, id, why)
+        self.id = id
         self.why = why
 
     def __str__(self) -> str:
