@@ -138,7 +138,7 @@ async def test_the_state_at_every_revision() -> None:
 
 
 async def test_which_agents_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trido.runtime.history.PAGE", 2)
+    monkeypatch.setattr("trido.runtime.listing.PAGE", 2)
     journal = trido.MemoryJournal()
     agent = keeper()
     async with office(journal, agent) as rt:

@@ -10,25 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 from trido.agents import Action, Definition
 from trido.checks import count, text
 from trido.errors import SpecError
 from trido.runtime.environment import Environment
+from trido.runtime.listing import Listed, Turns
 from trido.runtime.partition import check_partition, id_in
-from trido.runtime.past import PastTurn, Replayed
+from trido.runtime.past import Replayed
 
 if TYPE_CHECKING:
     from trido.journal.inspection import Progress
-    from trido.journal.rows import AgentKey, Stored
     from trido.journal.view import Viewed
     from trido.runtime.archive import Archived
-    from trido.runtime.pages import Pages, Reading
+    from trido.runtime.pages import Reading
 
 S = TypeVar("S")
 
-PAGE: Final = 100
 LAST: Final = 2**63 - 1
 """No revision is later."""
 _OF: Final = "History"
@@ -171,52 +170,6 @@ def _span(since: int, until: float) -> tuple[int, int]:
     count(_OF, "since", since, least=0, infinite=False)
     count(_OF, "until", until, least=0, infinite=True)
     return since, int(min(until, LAST))
-
-
-@final
-class Turns(Generic[S]):
-    """The turns of one agent, one after the other. Made by `History.turns`."""
-
-    def __init__(self, archived: Archived[S], since: int, until: int) -> None:
-        self._archived = archived
-        self._span = since, until
-        self._pages: Pages | None = None
-
-    def __aiter__(self) -> Turns[S]:
-        return self
-
-    async def __anext__(self) -> PastTurn[S]:
-        if self._pages is None:
-            self._pages = await self._archived.pages(*self._span)
-        step = await self._pages.next()
-        if step is None:
-            raise StopAsyncIteration
-        return self._archived.turn_of(step)
-
-
-@final
-class Listed:
-    """The agents of a journal, in the order of partition and id. Made by `History.agents`."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self._after: AgentKey | None = None
-        self._page: list[Stored] = []
-
-    def __aiter__(self) -> Listed:
-        return self
-
-    async def __anext__(self) -> Stored:
-        from trido.journal.operations import Agents  # noqa: PLC0415  # as in `open_runtime`
-
-        if not self._page:
-            page = await self._reading.read(Agents(after=self._after, limit=PAGE))
-            self._page = [*page[::-1]]
-        if not self._page:
-            raise StopAsyncIteration
-        found = self._page.pop()
-        self._after = found.agent
-        return found
 
 
 def open_history(
