@@ -303,7 +303,7 @@ async def test_work_on_the_spot_is_protected_from_keyboard_interrupts() -> None:
 
 async def test_other_tasks_run_between_many_inputs() -> None:
     async with trido.open_supervisor() as sup:
-        for _ in range(200):
+        for _ in range(1000):
             sup.post(Tick(now=trio.current_time()))
         left = [sup.statistics().queued]
         while left[-1]:
