@@ -35,6 +35,7 @@ from trido.supervision.place import End, Report, as_place
 from trido.supervision.tables import State
 
 if TYPE_CHECKING:
+    from trido.runtime.durable import Durable
     from trido.runtime.family import Kin
     from trido.runtime.host import Host
     from trido.runtime.runtime import Runtime
@@ -64,7 +65,7 @@ class AgentPlace(Sleeping[S]):
             self._dispatcher = Dispatcher.of(report.nursery, report.name.rpartition("/")[0])
             self._dispatcher.enter()
         if self.asleep is not None and self.durable is None:
-            self.durable = self._new_durable()
+            self.durable: Durable[S] | None = self._new_durable()
         if self.durable is not None:
             self.durable.begin()
         self._ended = None
@@ -253,7 +254,8 @@ class AgentPlace(Sleeping[S]):
         """There is no run."""
         self.close_requests()
         self._ended_run = end
-        self.hibernates = self.hibernates and self.goes_on_after(end) and end.kind == "normal"
+        goes_on = end.kind == "normal" and self.goes_on_after(end)
+        self.hibernates: bool = self.hibernates and goes_on
         self._run = None
         if self.idle is not None:
             self.idle.stop()

@@ -26,6 +26,7 @@ from trido.supervision.place import Place, as_place
 from trido.supervision.policy import ChildPolicy
 
 if TYPE_CHECKING:
+    from trido.runtime.durable import Durable
     from trido.runtime.place import AgentPlace
     from trido.runtime.runtime import Runtime
 
@@ -46,8 +47,8 @@ class Sleeping(Errands[S]):
         """Let it sleep, as soon as it has nothing to do."""
         if self.may_sleep:
             if self.idle is None:
-                self.idle = Idle(self._whole, self.settings.idle_timeout)
-                self.on_the_spot = False
+                self.idle: Idle | None = Idle(self._whole, self.settings.idle_timeout)
+                self.on_the_spot: bool = False
             self.idle.want()
 
     @property
@@ -74,11 +75,11 @@ class Sleeping(Errands[S]):
 
     def _fall_asleep(self) -> None:
         """Its run has ended for that."""
-        self.hibernates = False
+        self.hibernates: bool = False
         self._ended = AgentStopped  # nobody serves it: whoever sends to it wakes it first
         is_wanted = bool(self.mailbox) or self.flight is not None
         due = None if is_wanted else self._put_away()
-        self.asleep = Asleep(self._whole, due)
+        self.asleep: Asleep | None = Asleep(self._whole, due)
         self._dormitory.enter(self._whole)
         if is_wanted:
             self._get_up_soon()
@@ -93,7 +94,8 @@ class Sleeping(Errands[S]):
             return None
         if self._timers is not None:  # pragma: no branch - a durable run has them
             self._timers.restore(())
-        self.durable = self._timers = None
+        self.durable: Durable[S] | None = None
+        self._timers = None
         return due
 
     def _give_back(self) -> None:
@@ -109,7 +111,8 @@ class Sleeping(Errands[S]):
         """Have it run, if it does not; whoever asks meanwhile waits for the same."""
         flight = self.flight
         if flight is None:
-            flight = self.flight = Flight()
+            self.flight: Flight | None = Flight()
+            flight = self.flight
             if self.asleep is not None:
                 self._get_up_soon()
         return flight
