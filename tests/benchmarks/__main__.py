@@ -13,7 +13,7 @@ from rich.progress import track
 
 from tests.benchmarks import compare
 from tests.benchmarks.results import Results, load, save
-from tests.benchmarks.rounds import CONTENDERS, Contender, in_rounds, jobs, measure
+from tests.benchmarks.rounds import CONTENDERS, Contender, Job, in_rounds, jobs, measure
 from tests.benchmarks.table import for_documentation, for_terminal
 from tests.benchmarks.workloads import Workload, named
 
@@ -31,6 +31,7 @@ def arguments(given: Sequence[str] | None = None) -> Namespace:
     size.add_argument("--quick", action="store_true", help="tiny sizes: only to see that it works")
     size.add_argument("--growth", action="store_true", help="at a hundredth, a tenth and all")
     size.add_argument("--scale", type=float, default=1.0, help="times the usual sizes (1)")
+    add("--cpu", action="store_true", help="by processor time: where much else is running")
     add("--python", action="append", default=[], metavar="NAME=PATH", help="its interpreter")
     add("--out", type=Path, default=Path("build/benchmarks"), help="where the files go")
     add("--show", type=Path, metavar="FILE", help="measure nothing: show this result file")
@@ -71,21 +72,29 @@ def sizes(workload: Workload, options: Namespace) -> list[int]:
     return [max(1, round(workload.size * options.scale))]
 
 
+def grouped(contenders: Sequence[Contender], options: Namespace) -> list[list[Job]]:
+    """What is to be measured in each round, by workload and size."""
+    return [
+        jobs(contenders, workload, size, "cpu" if options.cpu else "wall")
+        for workload in options.workloads
+        if not (options.cpu and workload.waits)
+        for size in sizes(workload, options)
+    ]
+
+
 def run(options: Namespace, console: Console) -> Results:
     contenders = [
         Contender.described(name, options.pythons.get(name, sys.executable))
         for name in CONTENDERS
         if name in options.contenders
     ]
-    groups = [
-        jobs(contenders, workload, size)
-        for workload in options.workloads
-        for size in sizes(workload, options)
-    ]
+    groups = grouped(contenders, options)
     order = track(
         list(in_rounds(groups, options.rounds)), "measuring", console=console, transient=True
     )
-    return measure(contenders, groups, options.rounds, order)
+    results = measure(contenders, groups, options.rounds, order)
+    results.machine["clock"] = "processor time" if options.cpu else "wall"
+    return results
 
 
 def show(results: Results, console: Console) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 from attrs import field, frozen
 
@@ -80,6 +80,7 @@ class Job:
     workload: Workload
     asked: int
     warm_up: int
+    clock: Literal["wall", "cpu"] = "wall"
 
     @property
     def size(self) -> int:
@@ -88,14 +89,24 @@ class Job:
     def run(self) -> dict[str, float]:
         function, warm_up = self.workload.function, min(self.warm_up, self.size)
         return ask_child(
-            self.contender.python, self.contender.name, function, str(self.size), str(warm_up)
+            self.contender.python,
+            self.contender.name,
+            function,
+            str(self.size),
+            str(warm_up),
+            self.clock,
         )
 
 
-def jobs(contenders: Iterable[Contender], workload: Workload, asked: int) -> list[Job]:
+def jobs(
+    contenders: Iterable[Contender],
+    workload: Workload,
+    asked: int,
+    clock: Literal["wall", "cpu"] = "wall",
+) -> list[Job]:
     """What is to be done in each round, by those that can."""
     return [
-        Job(contender, workload, asked, min(workload.warm_up, asked))
+        Job(contender, workload, asked, min(workload.warm_up, asked), clock)
         for contender in contenders
         if workload.function in contender.functions
     ]

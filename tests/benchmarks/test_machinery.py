@@ -49,6 +49,15 @@ def test_workloads_are_found_by_name() -> None:
         named(["W99"])
 
 
+def test_processor_time_is_taken_of_what_does_not_wait() -> None:
+    one = Contender("a", functions=("w1_fresh", "w9"))
+    options = command.arguments(["--cpu", "--only", "W1-fresh,W9"])
+    ((job,),) = command.grouped([one], options)
+    assert (job.workload, job.clock) == (W1, "cpu")
+    options = command.arguments(["--only", "W1-fresh,W9"])
+    assert [job.clock for (job,) in command.grouped([one], options)] == ["wall", "wall"]
+
+
 def test_a_goal_is_reached_from_the_better_side() -> None:
     more, less = W1.metrics[0], W7.metrics[0]
     assert more.reaches(3, 3)
@@ -103,7 +112,7 @@ def test_a_job_that_fails_has_no_figures_and_is_not_tried_again(
 
 def test_a_child_that_fails_says_why() -> None:
     with pytest.raises(ChildError, match=r"AttributeError: .*w0"):
-        rounds.ask_child(sys.executable, "trio", "w0", "1", "1")
+        rounds.ask_child(sys.executable, "trio", "w0", "1", "1", "wall")
 
 
 def test_a_library_that_is_missing_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,8 @@ class Workload:
     """The size of the run before the one that is measured."""
     grows: bool = True
     """Whether it is of interest at other sizes."""
+    waits: bool = False
+    """Whether waiting is part of what it measures, so that processor time says nothing."""
 
     @property
     def function(self) -> str:
@@ -119,6 +121,7 @@ WORKLOADS: Final = (
         quick=20,
         warm_up=100,
         grows=False,
+        waits=True,
         metrics=(
             Metric("restart_p50_us", "µs to restart, p50", "less", 1.2, 0.8),
             Metric("siblings_ratio", "x before, siblings", "less", 1.5, 1.2, of_raw=False),
@@ -142,6 +145,7 @@ WORKLOADS: Final = (
         quick=1_000,
         warm_up=5_000,
         grows=False,
+        waits=True,
         metrics=(
             Metric("cold_p99_ms", "ms cold, p99", "less", 1.0, 0.5, of_raw=False),
             Metric("hot_kept", "of hot rate kept", "more", 0.9, of_raw=False),
@@ -154,6 +158,7 @@ WORKLOADS: Final = (
         size=10_000,
         quick=200,
         warm_up=1_000,
+        waits=True,
         metrics=(
             Metric("of_sqlite", "of bare SQLite", "more", 0.6, 0.8, of_raw=False),
             Metric("per_second", "turns/s", "more", of_raw=False),
