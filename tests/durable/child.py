@@ -19,7 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from math import inf
 from typing import Any, Final, NoReturn
 
@@ -148,8 +148,7 @@ async def start(rt: trido.Runtime, points: Points, *ids: str) -> None:
         if key:
             await rt.activate(AGENTS[id], key)
         else:
-            with suppress(trido.ChildAlreadyStarted):  # it was woken, and sleeps by now
-                await rt.start_agent(AGENTS[id], id=id, **loose)
+            await rt.start_agent(AGENTS[id], id=id, **loose)
         points("an agent, started")
 
 

@@ -170,6 +170,21 @@ async def test_a_sleeper_that_cannot_be_read_is_told_to_whoever_sends_and_tried_
         assert ref.state().seen == ("set", "tick")
 
 
+async def test_one_that_was_woken_and_sleeps_again_is_whose_it_was_started_for() -> None:
+    books = Books()
+    log = keeper(does={"set": [trido.Schedule(5, note("tick"), key="t")]}, idle_timeout=2)
+    async with office(books, log) as rt:
+        await (await rt.start_agent(log, id="a")).call(do("set"))
+    await trio.sleep(10)
+    async with office(books, log) as rt:
+        await trio.sleep(10)
+        assert state_of(rt.agent("a")) == "hibernated"
+        ref = await rt.start_agent(log, id="a")
+        assert ref.state().seen == ("set", "tick")
+        with pytest.raises(trido.ChildAlreadyStarted):
+            await rt.start_agent(log, id="a")
+
+
 async def test_what_is_unknown_is_told_once_however_often_it_sleeps() -> None:
     books = Books()
 

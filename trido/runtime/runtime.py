@@ -109,13 +109,13 @@ class Runtime:
         if self.env.refuses:
             await trio.lowlevel.checkpoint()
             raise IntakeClosed(id)
+        if self._waker is not None and await self._waker.taken(id, agent):
+            await trio.lowlevel.checkpoint()
+            return cast("AgentRef[S]", self.agent(id))
         place = self.env.places.get(id)
         if place is not None and place.asleep is not None:
             await trio.lowlevel.checkpoint()
             raise ChildAlreadyStarted(id)
-        if self._waker is not None and await self._waker.taken(id, agent):
-            await trio.lowlevel.checkpoint()
-            return cast("AgentRef[S]", self.agent(id))
         return cast("AgentRef[S]", await self.start_spec(spec))
 
     async def activate(self, agent: Agent[S], key: str, /, *, partition: str = "") -> AgentRef[S]:
