@@ -95,7 +95,7 @@ class Carrying(Shell):
             self._report.unkillable()
 
     def _finished_by(self, operation: Finished) -> None:
-        self.error = operation.error
+        self.error: BaseException | None = operation.error
         if isinstance(self.error, errors.RestartLimitExceeded):
             self.error.opened_by = self.opened_by
         for record in self._machine.records.values():

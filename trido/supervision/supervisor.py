@@ -189,7 +189,8 @@ class SupervisorBase(Reading):
 
     def take_error(self) -> BaseException | None:
         """What is to leave the supervisor, if anything. It is not kept: that would be a cycle."""
-        error, self.error = self.error, None
+        error = self.error
+        self.error: BaseException | None = None
         self._machine.forget_error()
         return error
 

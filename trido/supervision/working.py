@@ -41,19 +41,19 @@ class Working(Carrying):
     async def run(self) -> None:
         """Supervise until all children have ended. Raises nothing: see `error`."""
         try:
-            self.task = trio.lowlevel.current_task()
+            self.task: Task | None = trio.lowlevel.current_task()
             if self.opened_by is not None:
                 self.opened_by.opened(self._whole)
             spare(self._scope)
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    self.nursery = nursery
+                    self.nursery: trio.Nursery | None = nursery
                     # Before whatever was asked of it already.
                     self._inbox.appendleft(Begin(now=trio.current_time()))
                     await self._supervise()
         # A failure in here is a bug, ours or an operating system's: never lost, see `error`.
         except BaseException as exc:  # noqa: ASYNC103
-            self.error = _without_wrapping(exc)
+            self.error: BaseException | None = _without_wrapping(exc)
         finally:
             self._end()
 
