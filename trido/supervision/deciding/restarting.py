@@ -53,7 +53,7 @@ class Restarting(Stopping):
             if parks:
                 record.window = window
             else:
-                self.window = window
+                self.window: tuple[float, ...] = window
             if len(window) > settings.max_restarts:
                 times = f"{_times(len(window))} in {settings.max_seconds:g} s"
                 return f"{how} {times}; limit is {settings.max_restarts:g}"

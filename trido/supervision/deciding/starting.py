@@ -8,7 +8,7 @@ from __future__ import annotations
 from trido.supervision import errors, events
 from trido.supervision.deciding.restarting import Restarting
 from trido.supervision.messages import Begin, End, Operations, Reply, RunReady, StartRun
-from trido.supervision.records import Cause, Job, Record, Retry
+from trido.supervision.records import Cause, Job, Phase, Record, Retry
 
 
 class Starting(Restarting):
@@ -18,7 +18,7 @@ class Starting(Restarting):
 
     def _on_begin(self, event: Begin) -> Operations:
         if self.phase == "new":
-            self.phase = "starting"
+            self.phase: Phase = "starting"
             self._job = Job("init", to_start=list(reversed(self.records)))
         return ()
 
@@ -61,7 +61,7 @@ class Starting(Restarting):
         elif job.purpose == "init":
             yield self._move(record, "end")
             yield self._report(record, "start_error", "crashed", reason)
-            self.error = errors.StartFailed(record.id, reason)
+            self.error: BaseException | None = errors.StartFailed(record.id, reason)
             yield from self._begin_stop()
         else:
             yield self._move(record, "remove" if self._leaves(record) else "end")

@@ -10,7 +10,7 @@ from typing import Final
 from trido.supervision import errors, events
 from trido.supervision.deciding.ending import Ending
 from trido.supervision.messages import Finished, Operations, Reply
-from trido.supervision.records import Cause, Job, Purpose
+from trido.supervision.records import Cause, Job, Phase, Purpose
 
 
 class Steps(Ending):
@@ -50,9 +50,11 @@ class Steps(Ending):
         return () if job.request is None else (Reply(job.request, None),)
 
     def _finish(self) -> Operations:
-        self.phase = "ended"
+        self.phase: Phase = "ended"
         if len(self._fatal) > 1:
-            self.error = BaseExceptionGroup("children ended fatally", self._fatal)
+            self.error: BaseException | None = BaseExceptionGroup(
+                "children ended fatally", self._fatal
+            )
         elif self._fatal:
             self.error = self._fatal[0]
         if not isinstance(self.error, errors.StartFailed):

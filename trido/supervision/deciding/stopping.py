@@ -26,7 +26,7 @@ from trido.supervision.messages import (
     Stop,
     TellUnkillable,
 )
-from trido.supervision.records import Job, Record
+from trido.supervision.records import Job, Outcome, Phase, Record
 
 
 class Stopping(Memory):
@@ -103,7 +103,7 @@ class Stopping(Memory):
         reason = cast("Exception", record.fault)
         record.asked, record.fault = True, None  # reported here, not again at its end
         yield self._report(record, "start_error", "crashed", reason)
-        self.error = errors.StartFailed(record.id, reason)
+        self.error: BaseException | None = errors.StartFailed(record.id, reason)
         yield from self._begin_stop()
 
     def _give_up(self, record: Record, cause: BaseException | None, why: str) -> Operations:
@@ -119,7 +119,7 @@ class Stopping(Memory):
         again = interrupted and any(isinstance(one, KeyboardInterrupt) for one in self._fatal)
         if not again and not any(error is one for one in self._fatal):
             self._fatal.append(error)
-        self.outcome = "fatal"
+        self.outcome: Outcome = "fatal"
         yield InterruptBody()
         if interrupted and self.phase == "stopping":
             yield from self._kill()
@@ -128,7 +128,7 @@ class Stopping(Memory):
     def _begin_stop(self) -> Operations:
         if self.phase in ("stopping", "ended"):
             return
-        self.phase = "stopping"
+        self.phase: Phase = "stopping"
         yield from self._give_up_returning()
         job, self._job = self._job, Job("stop", to_stop=list(self.records))
         queue, self._queue = self._queue, deque()
