@@ -41,7 +41,7 @@ class UnknownPoint(TridoError, LookupError):
         super().__init__(fault, what, known)
         self.fault = fault
         self.what = what
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
 
     def __str__(self) -> str:
         there = ", ".join(self.known) or "nothing"

@@ -24,7 +24,7 @@ Operation: TypeAlias = Literal["open", "write", "read"]
 
 ACTS: Final = ("crash", "cancel", "hang", "swallow", "slow", "block")
 MISHAPS: Final = ("drop", "duplicate", "delay", "reorder")
-FAILURES: Final = {
+FAILURES: Final[dict[Failure, tuple[Operation, ...]]] = {
     "unavailable": ("open", "write", "read"),
     "full": ("write",),
     "lost": ("write",),
