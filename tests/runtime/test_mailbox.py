@@ -86,6 +86,15 @@ def test_the_last_one_can_be_withdrawn() -> None:
     assert not mailbox
 
 
+def test_what_is_displaced_is_the_oldest_and_the_others_keep_their_order() -> None:
+    mailbox, (first, *others) = full(3, waiting=0)
+    newest = Letter("newest")
+    assert mailbox.displace(newest) is first
+    assert [mailbox.take() for _ in range(3)] == [*others, newest]
+    with pytest.raises(LookupError, match="empty"):
+        mailbox.take()
+
+
 def test_what_is_put_back_is_the_oldest_and_needs_no_room() -> None:
     mailbox, letters = full(2, 1)
     back = Letter("back")

@@ -95,6 +95,15 @@ async def test_a_mistake_in_the_loop_is_a_crash_of_the_agent() -> None:
         assert await ref.call(note("2")) == Log(("2",))
 
 
+async def test_a_mistake_on_the_spot_is_a_crash_of_the_agent() -> None:
+    async with trido.open_supervisor(agent().spec(id="a")) as sup:
+        ref = sup["a"].value
+        with patch.object(turns, "serve", side_effect=AssertionError), trio.move_on_after(1):
+            await ref.call(note("1"))
+        assert isinstance(sup["a"].last_crash, AssertionError)
+        assert await ref.call(note("2")) == Log(("2",))
+
+
 async def test_the_port_of_a_run_without_a_task() -> None:
     async with trido.open_supervisor(agent().spec(id="a")) as sup:
         run = sup["a"].run
