@@ -19,6 +19,7 @@ from trio.testing import MockClock
 import trido
 from trido.cli import application
 from trido.cli.lines import Letter, Refusal, read
+from trido.cli.post import Post
 from trido.cli.session import Options, Session
 from trido.cli.source import Source
 from trido.runtime.mailbox import Mailbox
@@ -211,6 +212,7 @@ async def test_a_call_that_is_cancelled() -> None:
     with written([*[LINES["billing crashes"]] * 2, LINES["invoice"]]) as path:
         session = session_of(path, speed=math.inf)
     spec, post = session.application.desk(), session.post
+    assert isinstance(post, Post)
     with session.source:
         async with trido.open_supervisor(spec=spec) as desk:
             refs = {kind: desk[id].value for kind, id in session.application.ADDRESSES.items()}

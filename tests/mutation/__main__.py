@@ -46,7 +46,7 @@ CONFIG = """
 [tool.mutmut]
 source_paths = {sources}
 pytest_add_cli_args_test_selection = {tests}
-also_copy = ["trido", "tests", "docs", "examples", "pytest_trido.py", "README.md"]
+also_copy = ["trido", "tests", "docs", "examples", "README.md"]
 """
 
 
