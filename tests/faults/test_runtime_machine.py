@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings as profile
@@ -28,6 +28,7 @@ from tests.faults.office import Office
 from tests.faults.orders import IDS, Answer, Defer, Forget, Later, Order, Send, Work
 from tests.faults.roles import ROLES, Role
 from trido.runtime import outbox, place
+from trido.runtime.waiting import Waiting
 
 DEEP = profile().max_examples > 100
 PICK = st.integers(0, 7)
@@ -38,6 +39,7 @@ SCRIPTS = st.lists(
 )
 
 STEPS: Counter[str] = Counter()
+INIT: Final = place.AgentPlace.__init__
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,11 @@ def _judged(monkeypatch: pytest.MonkeyPatch) -> None:
     def commit(self: Any, state: Any) -> None:
         Office.commit(self, state)
 
+    def init(self: Any, *args: Any) -> None:
+        INIT(self, *args)
+        self._waiting = Waiting()  # whoever is waited for commits by `commit`
+
+    monkeypatch.setattr(place.AgentPlace, "__init__", init)
     monkeypatch.setattr(place.AgentPlace, "commit", commit)
     monkeypatch.setattr(outbox, "CAPACITY", CAPACITY)
     monkeypatch.setattr(logging.getLogger("trido"), "disabled", True)
