@@ -7,7 +7,7 @@ what is wrong and what it came of. Those with a limit are made by a function of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from trido.agents import Directive
@@ -200,15 +200,28 @@ def stops_within(deadline: float) -> Invariant:
             if isinstance(told.event, ChildStopped) and told.event.outcome == "killed":
                 what = f"{told.agent!r} did not stop, and was killed"
                 raise _fail("stops_within", recorder, what, told)
-        ends = {(one.agent, one.incarnation): one for one in recorder.of(RunEnded)}
-        for asked in recorder.of(Stopping):
-            end = ends.get((asked.agent, asked.incarnation))
+        for asked, end in _stops(recorder):
+            if end is not None and end.kind == "killed":
+                what = f"{asked.agent!r} did not stop, and was killed"
+                raise _fail("stops_within", recorder, what, end)
             if end is None or end.at - asked.at > deadline:
                 took = "has not ended" if end is None else f"took {end.at - asked.at:.3f} s"
                 what = f"{asked.agent!r} {took}, and may take {deadline:g} s to stop"
                 raise _fail("stops_within", recorder, what, end or asked)
 
     return stops_within
+
+
+def _stops(recorder: Recorder) -> Iterator[tuple[Stopping, RunEnded | None]]:
+    """Who was asked to stop, and the end of that run, if it came."""
+    asked: dict[tuple[str, int], Stopping] = {}
+    for one in recorder:
+        run = (one.agent, one.incarnation)
+        if isinstance(one, Stopping):
+            asked[run] = one
+        elif isinstance(one, RunEnded) and run in asked:
+            yield asked.pop(run), one
+    yield from ((one, None) for one in asked.values())
 
 
 def no_task_left(recorder: Recorder) -> None:

@@ -182,7 +182,7 @@ class Lettered(Note):
 @final
 @frozen(kw_only=True, eq=False)
 class Stopping(Note):
-    """An agent ends in order: from here on it has its grace."""
+    """A run is asked to stop, whether it notices or not: from here on it has its grace."""
 
     def said(self) -> str:
         """What happened, in a few words."""

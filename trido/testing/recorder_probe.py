@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import trio
 from attrs import evolve
@@ -16,9 +17,11 @@ from trido.runtime.opening import KEPT
 from trido.runtime.probe import Probe
 from trido.runtime.turns import START, STOP
 from trido.supervision.bus import Bus as EventBus
+from trido.supervision.current import CURRENT, Current
 from trido.supervision.events import Event
 from trido.supervision.place import End, Report
 from trido.testing import recorder_entries as noted
+from trido.testing.recorder_ends import on_asked, taken
 from trido.testing.recorder_entries import Note
 
 if TYPE_CHECKING:
@@ -50,6 +53,9 @@ class Notes(Probe):
         self._last: dict[str, Note] = {}
         """What each agent did last."""
         self._ends: dict[str, noted.RunEnded] = {}
+        self._stops: set[tuple[str, int]] = set()
+        """The runs that have been asked to stop, and have not ended."""
+        self._reports: dict[Place, Report] = {}
         self._heard: list[EventBus] = []
 
     # What it is told ------------------------------------------------------------------------
@@ -61,6 +67,9 @@ class Notes(Probe):
     def started(self, place: Place) -> None:
         """A run of an agent begins."""
         self._listen(place)
+        run = place.run
+        self._reports[place] = run.report
+        on_asked(run.current, lambda: self.stopping(place) if run.was_asked else None)
         cause = self._ends.get(place.id)
         self._note(noted.RunStarted(**self._about(place), cause=cause))
 
@@ -136,12 +145,19 @@ class Notes(Probe):
         return carry_out
 
     def stopping(self, place: Place) -> None:
-        """A run ends in order."""
-        self._note(noted.Stopping(**self._about(place)))
+        """A run ends in order: if nobody has asked it to, from here on."""
+        self._stop(place.id, place.incarnation)
+
+    def _stop(self, agent: str, incarnation: int) -> None:
+        if (agent, incarnation) not in self._stops:
+            self._stops.add((agent, incarnation))
+            self._note(noted.Stopping(**self._now(), agent=agent, incarnation=incarnation))
 
     def ended(self, place: Place, end: End) -> None:
         """A run has ended."""
-        self._over(self._about(place), end.kind, end.reason)
+        fault = self._reports.pop(place).child.record.fault
+        kind, reason = (end.kind, end.reason) if fault is None else ("crashed", fault)
+        self._over(self._about(place), kind, reason)
 
     def child(
         self, report: Report, fn: Callable[..., Awaitable[object]]
@@ -152,15 +168,16 @@ class Notes(Probe):
             "incarnation": report.child.incarnation,
         }
         self._note(noted.RunStarted(**self._now(), **about, cause=self._ends.get(report.name)))
+        record = report.child.record
 
         async def run(*args: Any, **options: Any) -> object:
+            on_asked(cast("Current", CURRENT.get()), partial(self._stop, **about))
             try:
                 result = await fn(*args, **options)
             except BaseException as error:
-                kind = "crashed" if isinstance(error, Exception) else "stopped"
-                self._over({**self._now(), **about}, kind, error)
+                self._over({**self._now(), **about}, *taken(record, error))
                 raise
-            self._over({**self._now(), **about}, "normal", None)
+            self._over({**self._now(), **about}, *taken(record, None))
             return result
 
         return run
@@ -231,6 +248,7 @@ class Notes(Probe):
 
     def _over(self, about: dict[str, Any], kind: str, reason: BaseException | None) -> None:
         ended = noted.RunEnded(**about, kind=kind, reason=reason)
+        self._stops.discard((ended.agent, ended.incarnation))
         last = self._last.get(ended.agent)
         if ended.is_crash and last is not None and last.incarnation == ended.incarnation:
             ended = evolve(ended, cause=last)
