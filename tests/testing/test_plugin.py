@@ -116,7 +116,9 @@ def test_a_fixture_gives_the_seed_to_tests_that_run_something_themselves(
 
 
 @pytest.mark.real_time
-def test_a_plan_that_names_nobody_fails(pytester: pytest.Pytester) -> None:
+def test_a_plan_that_does_not_happen_fails(
+    pytester: pytest.Pytester, trio_or_not: list[str]
+) -> None:
     code = """
         import trido
 
@@ -125,14 +127,21 @@ def test_a_plan_that_names_nobody_fails(pytester: pytest.Pytester) -> None:
             async with trido.open_supervisor(trido.ChildSpec(order)):
                 await trio.sleep(1)
 
-        @pytest.mark.trido(plan="clock +1s at 0s; crash order at 9999s")
+        @pytest.mark.trido(plan="clock +1s at 0s; crash order at start 2; crash order at 9999s")
         async def test_somebody():
             async with trido.open_supervisor(trido.ChildSpec(order)):
                 await trio.sleep(1)
+
+        @pytest.mark.trido(plan="clock +1s at 0s; crash order at 0.5s")
+        async def test_all_of_it():
+            async with trido.open_supervisor(trido.ChildSpec(order)):
+                await trio.sleep(1)
     """
-    result = run(pytester, code)
-    result.assert_outcomes(failed=1, passed=1)
+    result = run(pytester, code, *trio_or_not)
+    result.assert_outcomes(failed=2, passed=1)
     result.stdout.fnmatch_lines(["*UnknownPoint: *there is no agent or child 'nobody'*"])
+    told = "*NotReached: 'crash order at start 2', 'crash order at 9999s' did not happen*"
+    result.stdout.fnmatch_lines([told])
 
 
 @pytest.mark.real_time

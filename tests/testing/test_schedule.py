@@ -84,6 +84,23 @@ def test_what_leaves_a_run_says_how_to_replay_it() -> None:
     assert caught.value.__notes__ == ["replay it with seed=3"]
 
 
+def test_a_plan_that_does_not_happen_fails() -> None:
+    async def main() -> None:
+        async with trido.open_runtime() as rt:
+            await rt.start_agent(trido.Agent("a", state=Count), id="a")
+            await trio.sleep(5)
+
+    late = "clock +1s at 3s; crash a at 999s"
+    with pytest.raises(testing.NotReached, match="'crash a at 999s' did not happen") as caught:
+        testing.run(main, seed=5, plan=late)
+    assert caught.value.faults == ("crash a at 999s",)
+    assert caught.value.__notes__ == [f"replay it with seed=5, plan='{late}'"]
+    testing.run(main, plan=late, rehearsed=False)
+    testing.run(main, plan="clock +1s at 3s; crash a at 4s")
+    with pytest.raises(testing.NotReached):
+        testing.run_seeds(main, plan=late, seeds=2)
+
+
 def test_a_seed_is_a_number() -> None:
     seed: Any = "seven"
     with pytest.raises(trido.SpecError, match="seed='seven'"):

@@ -25,6 +25,7 @@ from trido.testing.invariants_fold import state_equals_fold as state_equals_fold
 from trido.testing.plan import FaultPlan as FaultPlan
 from trido.testing.plan_errors import InjectedCrash as InjectedCrash
 from trido.testing.plan_errors import NotOver as NotOver
+from trido.testing.plan_errors import NotReached as NotReached
 from trido.testing.plan_errors import NotReproducible as NotReproducible
 from trido.testing.plan_errors import PlanSyntaxError as PlanSyntaxError
 from trido.testing.plan_errors import UnknownPoint as UnknownPoint

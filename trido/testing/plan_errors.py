@@ -48,6 +48,25 @@ class UnknownPoint(TridoError, LookupError):
         return f"{self.fault!r}: there is no {self.what}; there is {there}"
 
 
+class NotReached(TridoError, RuntimeError):
+    """A run came to its end, and not all of its plan had happened: it never came to that place.
+
+    Attributes:
+      faults: the lines of the faults that did not happen.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(faults)
+        self.faults: tuple[str, ...] = tuple(faults)
+
+    def __str__(self) -> str:
+        what = ", ".join(map(repr, self.faults))
+        return (
+            f"{what} did not happen: the run was over before it came there, or what is there never"
+            " awaits; name a place that it comes to"
+        )
+
+
 class NotReproducible(TridoError, RuntimeError):
     """A scenario depends on something that no seed decides, so it cannot be replayed.
 

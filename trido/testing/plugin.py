@@ -17,7 +17,7 @@ import trio
 from trido.errors import SpecError
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check_names
-from trido.testing.plan_errors import PlanSyntaxError
+from trido.testing.plan_errors import NotReached, PlanSyntaxError
 from trido.testing.plan_survey import Survey
 from trido.testing.schedule import Scenario, new_seed
 
@@ -92,17 +92,19 @@ class Runner:
         words = f"--trido-seed={seed}"
         self._item.stash[_TOLD] = f"{words} --trido-plan={str(plan)!r}" if plan else words
         lasts, steps = options.get("lasts", math.inf), options.get("steps")
-        survey = Survey() if plan else None
-        result = Scenario(main, seed, steps, lasts).play(
-            plan,
-            survey=survey,
-            guarded=options.get("guarded", False),
-            instruments=instruments,
-            clock=clock,
-        )
-        if survey is not None:
+        survey = Survey()
+        try:
+            return Scenario(main, seed, steps, lasts).play(
+                plan,
+                survey=survey if plan else None,
+                guarded=options.get("guarded", False),
+                whole=True,
+                instruments=instruments,
+                clock=clock,
+            )
+        except NotReached:
             check_names(plan, survey)
-        return result
+            raise
 
     def _planned(self) -> FaultPlan:
         given = self._item.config.getoption("--trido-plan")

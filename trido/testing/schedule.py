@@ -26,7 +26,7 @@ from trido.testing.faults import Faults
 from trido.testing.inject import injected
 from trido.testing.plan import FaultPlan, Plan
 from trido.testing.plan_check import check
-from trido.testing.plan_errors import NotOver
+from trido.testing.plan_errors import NotOver, NotReached
 from trido.testing.plan_survey import Survey
 from trido.testing.schedule_guard import Guard
 
@@ -82,10 +82,15 @@ class Scenario(Generic[T]):
         *,
         guarded: bool,
         survey: Survey | None = None,
+        whole: bool = False,
         instruments: Sequence[trio.abc.Instrument] = (),
         clock: trio.abc.Clock | None = None,
     ) -> T:
-        """Run it once, and note in ``survey`` what could fail in it."""
+        """Run it once, and note in ``survey`` what could fail in it.
+
+        Raises:
+          NotReached: not the ``whole`` plan happened.
+        """
         scope = trio.CancelScope(deadline=self.lasts)
         budget = Budget(scope, self.steps)
         looking_on = [*instruments] if self.steps is None else [budget, *instruments]
@@ -95,8 +100,11 @@ class Scenario(Generic[T]):
             with scope, guard:
                 if not plan and survey is None:
                     return await self.main()
-                async with injected(Faults(plan, survey)):
-                    return await self.main()
+                async with injected(Faults(plan, survey)) as injection:
+                    result = await self.main()
+                    if whole and injection.pending:
+                        raise NotReached([str(one) for one in injection.pending])
+                    return result
             raise NotOver(budget.taken, trio.current_time())
 
         with seeded(self.seed), guard.told():
@@ -127,14 +135,15 @@ def run(
       seed: what decides the order of tasks, and ``random`` in trido; a new one if it is not given.
       plan: what goes wrong: a `FaultPlan`, or its line.
       guarded: whether to look out for what no seed decides. It makes the run several times slower.
-      rehearsed: whether to run it without faults first, to know what the plan may name. Without,
-        a fault of what does not exist just never happens.
+      rehearsed: whether to run it without faults first, to know what the plan may name, and to see
+        to it that all of it happens. Without, what never comes to its place just never happens.
       steps: how many steps its tasks may take.
       lasts: how many seconds of virtual time it may last.
       instruments: those of ``trio.run``.
 
     Raises:
       UnknownPoint: the plan names what is not there. None of it has happened.
+      NotReached: it is over, and not all of the plan has happened.
       NotReproducible: it uses a thread, real time, or chance of its own.
       NotOver: it took more steps or time than it may.
       Exception: whatever ``fn`` raises.
@@ -145,7 +154,7 @@ def run(
     with noted(number, faults):
         if faults and rehearsed:
             check(faults, _rehearse(scenario, guarded=guarded))
-        return scenario.play(faults, guarded=guarded, instruments=instruments)
+        return scenario.play(faults, guarded=guarded, whole=rehearsed, instruments=instruments)
 
 
 def _rehearse(scenario: Scenario[T], *, guarded: bool) -> Survey:
@@ -175,7 +184,7 @@ def run_seeds(
       fn: an async function.
       *args: what it is called with.
       seeds: which ones, or how many, from 0 on.
-      plan: what goes wrong in each of them.
+      plan: what goes wrong in each of them that comes to its place; the first has to.
       steps: how many steps its tasks may take.
       lasts: how many seconds of virtual time it may last.
 
