@@ -12,7 +12,14 @@ from hypothesis import given, settings
 import trido
 from tests.testing.finding import find
 from tests.testing.ledgers import summer
-from trido.testing import FaultPlan, InvariantFailed, NotReproducible, Recorder, nothing_lost
+from trido.testing import (
+    FaultPlan,
+    InvariantFailed,
+    NotReproducible,
+    Recorder,
+    UnknownPoint,
+    nothing_lost,
+)
 from trido.testing.strategies import fault_plans, find_plan
 
 
@@ -86,6 +93,19 @@ def test_what_fails_without_a_fault_is_told_at_once() -> None:
         find_plan(adding(1), fault_plans("a"), invariant=_refuse)
 
 
+def test_plans_for_who_is_not_there_are_told_with_who_is() -> None:
+    plans = fault_plans("A", faults=["drop"])
+    with pytest.raises(UnknownPoint, match="no agent or child 'A'; there is a, any sum, runtime/a"):
+        find_plan(adding(1), plans, invariant=nothing_lost, examples=5)
+    with pytest.raises(UnknownPoint, match="no agent or child 'A'"):
+        find_plan(adding(1), fault_plans("a", "A"), invariant=nothing_lost, examples=20)
+
+
+def test_a_seed_to_look_under_is_a_number() -> None:
+    with pytest.raises(trido.SpecError, match="seed='one'"):
+        find_plan(adding(1), fault_plans("a"), seed="one")  # type: ignore[arg-type]
+
+
 def _refuse(recorder: Recorder) -> None:
     raise InvariantFailed("mine", "no")
 
@@ -104,10 +124,12 @@ def test_what_cannot_be_replayed_is_told() -> None:
         ((), {}),
         (("",), {}),
         (("a",), {"faults": ["explode"]}),
+        (("a",), {"faults": []}),
+        (("a",), {"faults": "crash"}),
         (("a",), {"most": 0}),
         (("a",), {"turns": 0}),
     ],
-    ids=["nobody", "no name", "kind", "most", "turns"],
+    ids=["nobody", "no name", "kind", "no kind", "not in a list", "most", "turns"],
 )
 def test_a_plan_that_cannot_be_is_refused(who: tuple[str, ...], wrong: dict[str, Any]) -> None:
     with pytest.raises(trido.SpecError, match="fault_plans"):

@@ -149,7 +149,7 @@ def run(
       Exception: whatever ``fn`` raises.
     """
     faults = FaultPlan.of(plan)
-    number = new_seed() if seed is None else _checked(seed)
+    number = new_seed() if seed is None else checked_seed("trido.testing.run", seed)
     scenario = Scenario(functools.partial(fn, *args), number, steps, lasts)
     with noted(number, faults):
         if faults and rehearsed:
@@ -246,7 +246,12 @@ def new_seed() -> int:
     return random.SystemRandom().randrange(2**32)
 
 
-def _checked(seed: object) -> int:
+def checked_seed(owner: str, seed: object) -> int:
+    """A seed is a number.
+
+    Raises:
+      SpecError: it is none.
+    """
     if isinstance(seed, int) and not isinstance(seed, bool):
         return seed
-    raise SpecError("seed", seed, "an int", of="trido.testing.run")
+    raise SpecError("seed", seed, "an int", of=owner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -13,7 +14,8 @@ from hypothesis.errors import NoSuchExample
 from trido.checks import count, one_of
 from trido.errors import SpecError
 from trido.testing.plan import FaultPlan
-from trido.testing.plan_errors import NotReproducible
+from trido.testing.plan_check import check_names
+from trido.testing.plan_errors import NotReproducible, UnknownPoint
 from trido.testing.plan_faults import (
     ACTS,
     AWAITING,
@@ -24,7 +26,8 @@ from trido.testing.plan_faults import (
     SignalFault,
 )
 from trido.testing.plan_points import DirectiveOf, Start, Turn
-from trido.testing.schedule import run
+from trido.testing.plan_survey import Survey
+from trido.testing.schedule import Scenario, checked_seed, noted
 
 T = TypeVar("T")
 
@@ -49,6 +52,8 @@ def fault_plans(
     """
     if not (who and all(who)):
         raise SpecError("who", who, "the ids of agents", of="fault_plans")
+    if isinstance(faults, str) or not faults:
+        raise SpecError("faults", faults, "kinds of faults, at least one", of="fault_plans")
     for one in faults:
         one_of("fault_plans", "faults", one, (*ACTS, *MISHAPS))
     count("fault_plans", "most", most, least=1, infinite=False)
@@ -97,13 +102,24 @@ def find_plan(
 
     Raises:
       Exception: what the scenario or the invariant raises when nothing goes wrong.
+      UnknownPoint: plans that were drawn name somebody who is not there when nothing goes wrong.
       NotReproducible: the scenario uses threads, real time or chance of its own.
     """
     count("find_plan", "examples", examples, least=1, infinite=False)
-    judge = partial(_error_of, scenario, invariant, seed)
-    error = judge(FaultPlan(), guarded=True)
+    survey, unknown = Survey(), []
+    judge = partial(_error_of, Scenario(scenario, checked_seed("find_plan", seed)), invariant)
+    error = judge(FaultPlan(), survey=survey)
     if error is not None:
         raise error
+
+    def fails(plan: FaultPlan) -> bool:
+        try:
+            check_names(plan, survey)
+        except UnknownPoint as error:
+            unknown.append(error)
+            return False
+        return judge(plan) is not None
+
     search = settings(
         max_examples=examples,
         deadline=None,
@@ -112,23 +128,26 @@ def find_plan(
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    try:
-        return find(plans, lambda plan: judge(plan, guarded=False) is not None, settings=search)
-    except NoSuchExample:
-        return None
+    found: FaultPlan | None = None
+    with suppress(NoSuchExample):
+        found = find(plans, fails, settings=search)
+    if unknown:
+        raise unknown[0]
+    return found
 
 
 def _error_of(
-    scenario: Callable[[], Awaitable[T]],
+    scenario: Scenario[T],
     invariant: Callable[[T], object] | None,
-    seed: int,
     plan: FaultPlan,
     *,
-    guarded: bool,
+    survey: Survey | None = None,
 ) -> Exception | None:
-    """What a scenario fails by."""
+    """What a scenario fails by. A survey is of what there is when nothing goes wrong."""
+    seed = scenario.seed
     try:
-        result = run(scenario, seed=seed, plan=plan, guarded=guarded, rehearsed=False)
+        with noted(seed, plan):
+            result = scenario.play(plan, guarded=survey is not None, survey=survey)
         if invariant is not None and invariant(result) is False:
             return AssertionError(f"the invariant is not kept, with seed={seed} and {plan}")
     except NotReproducible:
