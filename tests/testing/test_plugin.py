@@ -145,6 +145,30 @@ def test_a_plan_that_does_not_happen_fails(
 
 
 @pytest.mark.real_time
+def test_what_is_never_over_fails(
+    pytester: pytest.Pytester, trio_or_not: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trido.testing.plugin.PATIENCE", 0.1)
+    monkeypatch.setattr("trido.testing.plugin.MOST", 10_000)
+    code = """
+        @pytest.mark.trido
+        async def test_stands_still():
+            await trio.sleep(86_400 * 365 * 1000)
+            with trio.CancelScope(shield=True):
+                await trio.sleep_forever()
+
+        @pytest.mark.trido
+        async def test_spins():
+            while True:
+                await trio.sleep(60)
+    """
+    result = run(pytester, code, *trio_or_not)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*NotOver: not over after * at 3.1536e+10 s of virtual time"])
+    result.stdout.fnmatch_lines(["*NotOver: not over after 1* steps, at * s of virtual time"])
+
+
+@pytest.mark.real_time
 def test_in_trido_mode_all_tests_of_trio_are_marked(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ntrio_mode = true\ntrido_mode = true")
     code = """

@@ -19,12 +19,16 @@ from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check_names
 from trido.testing.plan_errors import NotReached, PlanSyntaxError
 from trido.testing.plan_survey import Survey
-from trido.testing.schedule import Scenario, new_seed
+from trido.testing.schedule import STEPS, Scenario, new_seed
 
 T = TypeVar("T")
 
 OPTIONS: Final = frozenset({"seed", "plan", "guarded", "lasts", "steps"})
 """What the marker takes."""
+MOST: Final = 10 * STEPS
+"""How many steps the tasks of a test may take, if it does not say so itself."""
+PATIENCE: Final = 30.0
+"""How many seconds of real time a test may wait for what never comes."""
 _SEED: Final = pytest.StashKey[int]()
 _TOLD: Final = pytest.StashKey[str]()
 
@@ -91,10 +95,10 @@ class Runner:
         plan, seed = self._plan, _seed_of(self._item.config, options.get("seed"))
         words = f"--trido-seed={seed}"
         self._item.stash[_TOLD] = f"{words} --trido-plan={str(plan)!r}" if plan else words
-        lasts, steps = options.get("lasts", math.inf), options.get("steps")
+        lasts, steps = options.get("lasts", math.inf), options.get("steps", MOST)
         survey = Survey()
         try:
-            return Scenario(main, seed, steps, lasts).play(
+            return Scenario(main, seed, steps, lasts, PATIENCE).play(
                 plan,
                 survey=survey if plan else None,
                 guarded=options.get("guarded", False),

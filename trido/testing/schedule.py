@@ -8,7 +8,9 @@ the spot. So a run is replayed by its seed, and its plan of faults if it has one
 from __future__ import annotations
 
 import functools
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar, TypeVarTuple, final
@@ -45,12 +47,17 @@ NO_FAULTS: Final = FaultPlan()
 @final
 @define(eq=False)
 class Budget(trio.abc.Instrument):
-    """Cancels ``scope`` after so many task steps: a restart storm takes no virtual time."""
+    """Cancels ``scope`` after so many task steps: a restart storm takes no virtual time.
+
+    Or when nothing has happened for ``patience`` seconds, of real time: then no time will jump.
+    """
 
     scope: trio.CancelScope
     steps: int | None
+    patience: float = math.inf
     taken: int = 0
     idle: int = 0
+    since: float = 0.0
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Count it."""
@@ -62,6 +69,10 @@ class Budget(trio.abc.Instrument):
     def before_io_wait(self, timeout: float) -> None:
         """If it was cancelled, and does nothing about it, break its shields: it is never over."""
         self.idle += 1
+        if self.idle == 1:
+            self.since = time.perf_counter()
+        elif time.perf_counter() - self.since > self.patience:
+            self.scope.cancel(reason="nothing happens in it any more")
         if self.idle > PATIENCE and self.scope.cancel_called:
             break_shields(self.scope)
 
@@ -75,6 +86,8 @@ class Scenario(Generic[T]):
     seed: int
     steps: int | None = STEPS
     lasts: float = LASTS
+    patience: float = math.inf
+    """How many seconds of real time it may stand still."""
 
     def play(
         self,
@@ -92,7 +105,7 @@ class Scenario(Generic[T]):
           NotReached: not the ``whole`` plan happened.
         """
         scope = trio.CancelScope(deadline=self.lasts)
-        budget = Budget(scope, self.steps)
+        budget = Budget(scope, self.steps, self.patience)
         looking_on = [*instruments] if self.steps is None else [budget, *instruments]
         guard = Guard(on=guarded)
 
