@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 import trido
 from tests.testing.ledgers import Charge, charge, summer
-from trido.testing import Rates, SimulationReport, simulate
+from trido.testing import Rates, SimulationReport, UnknownPoint, simulate
 
 ADD = [trido.Signal("add", 1)]
 HALF_AN_HOUR = 1 / 48
@@ -145,13 +145,32 @@ def test_the_report_is_a_table_and_json() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"days": 0}, {"per_hour": "x"}, {"calls": 2}, {"revive_after": -1}, {"agents": {"a": 1}}],
+    [
+        {"days": 0},
+        {"per_hour": "x"},
+        {"calls": 2},
+        {"revive_after": -1},
+        {"agents": {"a": 1}},
+        {"traffic": {"A": ADD}},
+        {"traffic": {"a": ["add"]}},
+    ],
     ids=str,
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     given = {"agents": {"a": summer()}, **wrong}
     with pytest.raises(trido.SpecError, match=next(iter(wrong))):
         simulate(given.pop("agents"), **given)
+
+
+def test_what_did_not_happen_is_not_counted() -> None:
+    report = day(faults="crash a at 10s; crash a at turn 99999")
+    assert (report.faults, report.planned) == (1, 2)
+    assert str(report).startswith("0.0208333 virtual days, 1 of 2 faults, seed=0\n")
+
+
+def test_a_plan_for_who_was_never_there_is_told() -> None:
+    with pytest.raises(UnknownPoint, match="no agent or child 'A'; there is a, any sum, runtime/a"):
+        day(faults="crash A at 10s")
 
 
 def test_rates_are_numbers() -> None:

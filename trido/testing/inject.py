@@ -13,6 +13,7 @@ from trido.supervision.probe import PROBE
 from trido.testing.faults import Faults
 from trido.testing.plan import FaultPlan, Plan
 from trido.testing.plan_faults import Fault
+from trido.testing.plan_points import AnyOf
 
 
 @final
@@ -36,6 +37,11 @@ class Injection:
     def pending(self) -> tuple[Fault, ...]:
         """What has not."""
         return tuple(one for one in self.plan if one not in self._faults.happened)
+
+    @property
+    def names(self) -> set[str | AnyOf]:
+        """Everybody who was there, under each of their names."""
+        return set(self._faults.live)
 
 
 def inject(plan: Plan) -> AbstractAsyncContextManager[Injection]:

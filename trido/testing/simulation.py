@@ -18,10 +18,12 @@ from trido.errors import SpecError
 from trido.runtime.agent import Agent
 from trido.runtime.opening import open_runtime
 from trido.runtime.runtime import Runtime
-from trido.testing.inject import inject
+from trido.testing.inject import Injection, inject
 from trido.testing.plan import FaultPlan, Plan
+from trido.testing.plan_check import check_names
 from trido.testing.plan_faults import CodeFault, Fault, LoopFault, SignalFault
 from trido.testing.plan_points import Time
+from trido.testing.plan_survey import Survey
 from trido.testing.recorder import Recorder
 from trido.testing.schedule import run
 from trido.testing.simulation_report import SimulationReport, report_of
@@ -141,16 +143,18 @@ def simulate(
 
     Raises:
       SpecError: one of these is not what it may be.
+      UnknownPoint: the plan names somebody who was never there.
       Exception: whatever ends the runtime.
     """
     _check(agents, days, per_hour, calls, revive_after)
+    _check_traffic(agents, traffic or EMPTY)
     if isinstance(faults, Rates):
         faults = faults.plan(tuple(agents), days=days, per_hour=per_hour, seed=seed)
     plan = FaultPlan.of(faults)
     samples = {id: _samples(id, agent, traffic, seed) for id, agent in agents.items()}
     day = _Simulation(agents, days * DAY, seed, samples, per_hour, calls, revive_after, options)
     lasts = 2 * days * DAY + 100 * HOUR
-    recorder = run(
+    recorder, injection = run(
         day.main,
         plan,
         seed=seed,
@@ -159,7 +163,17 @@ def simulate(
         steps=STEPS,
         lasts=lasts,
     )
-    return report_of(recorder, tuple(agents), days * DAY, seed, plan)
+    check_names(plan, Survey(names=injection.names))
+    return report_of(recorder, tuple(agents), days * DAY, seed, injection)
+
+
+def _check_traffic(agents: Mapping[str, Any], traffic: Mapping[str, Samples]) -> None:
+    for id, samples in traffic.items():
+        if id not in agents:
+            allowed = f"the ids of agents: {', '.join(map(repr, agents))}"
+            raise SpecError("traffic", id, allowed, of="simulate")
+        if not (callable(samples) or all(isinstance(one, Signal) for one in samples)):
+            raise SpecError("traffic", samples, "trido.Signals", of="simulate")
 
 
 def _check(
@@ -221,14 +235,14 @@ class _Simulation:
     revive_after: float | None
     options: Mapping[str, Any] = EMPTY
 
-    async def main(self, plan: FaultPlan) -> Recorder:
+    async def main(self, plan: FaultPlan) -> tuple[Recorder, Injection]:
         """Run it; what happened."""
         with Recorder(most=ROOM) as recorder:
-            async with inject(plan), open_runtime(**self.options) as rt:
+            async with inject(plan) as injection, open_runtime(**self.options) as rt:
                 for id, agent in self.agents.items():
                     await rt.start_agent(agent, id=id)
                 await self._live(rt)
-        return recorder
+        return recorder, injection
 
     async def _live(self, rt: Runtime) -> None:
         async with trio.open_nursery() as nursery:

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from trido.runtime.envelope import Call
 from trido.supervision.events import ChildParked, ChildStarted
-from trido.testing.plan import FaultPlan
+from trido.testing.inject import Injection
 from trido.testing.recorder import Recorder
 from trido.testing.recorder_entries import Lettered, RunEnded, Sent, Told, TurnCommitted
 
@@ -67,7 +67,9 @@ class SimulationReport:
     seconds: float
     """How much virtual time passed."""
     faults: int
-    """How many faults were planned."""
+    """How many faults happened."""
+    planned: int
+    """How many were to."""
     plan: str
     """The plan, in a line."""
     agents: tuple[AgentReport, ...]
@@ -79,7 +81,10 @@ class SimulationReport:
     def __str__(self) -> str:
         days = self.seconds / 86_400
         what = "day" if days == 1 else "days"
-        head = f"{days:g} virtual {what}, {self.faults} faults, seed={self.seed}"
+        faults = (
+            f"{self.faults} of {self.planned}" if self.faults < self.planned else f"{self.faults}"
+        )
+        head = f"{days:g} virtual {what}, {faults} faults, seed={self.seed}"
         rows = [_HEADS, *map(_row, self.agents)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
@@ -126,14 +131,15 @@ def _reasons(agents: Sequence[AgentReport]) -> list[str]:
 
 
 def report_of(
-    recorder: Recorder, ids: Sequence[str], lasted: float, seed: int, plan: FaultPlan
+    recorder: Recorder, ids: Sequence[str], lasted: float, seed: int, injection: Injection
 ) -> SimulationReport:
     """The report of what was recorded."""
     return SimulationReport(
         seed=seed,
         seconds=lasted,
-        faults=len(plan),
-        plan=str(plan),
+        faults=len(injection.happened),
+        planned=len(injection.plan),
+        plan=str(injection.plan),
         agents=tuple(_agent(recorder, id, lasted) for id in ids),
     )
 
