@@ -135,6 +135,47 @@ def test_a_scenario_that_is_another_the_next_time_is_told_so() -> None:
     assert caught.value.place.startswith(f"{__file__}:")
 
 
+async def recorded_one() -> testing.Recorder:
+    with testing.Recorder() as recorder:
+        async with trido.open_runtime() as rt:
+            ref = await rt.start_agent(counter, id="a")
+            await ref.cast(signal("add"))
+            await trio.sleep(1)
+    return recorder
+
+
+def is_one(recorder: testing.Recorder) -> bool:
+    return [one.value for one in recorder.states("a")] == [1]
+
+
+def must_be_one(recorder: testing.Recorder) -> None:
+    assert is_one(recorder), "it is another"
+
+
+def test_an_invariant_of_ones_own_fails_with_how_it_came_to_that() -> None:
+    report = every_crash_point(recorded_one, invariant=is_one)
+    failure = next(one for one in report.failures if str(one.plan) == "crash a at turn 1")
+    head, how, *chain = str(failure.error).splitlines()
+    assert head.startswith("is_one does not hold: <trido.testing.Recorder of ")
+    assert how == "How it came to that:"
+    assert any("crashes by the plan: crash a at turn 1" in line for line in chain)
+    report = every_crash_point(recorded_one, invariant=must_be_one)
+    failure = next(one for one in report.failures if str(one.plan) == "crash a at turn 1")
+    assert failure.error.__notes__[0].startswith("How it came to that:\n")
+    report = every_crash_point(recorded_one, invariant=testing.nothing_lost)
+    failure = next(one for one in report.failures if str(one.plan) == "crash a at turn 1")
+    assert len(failure.error.__notes__) == 1
+
+
+def test_without_a_record_nothing_tells_how_it_came_to_that() -> None:
+    def is_three(total: int) -> None:
+        assert total == 3, "it is another"
+
+    with pytest.raises(AssertionError, match="it is another") as caught:
+        every_crash_point(added, invariant=is_three)
+    assert caught.value.__notes__ == ["replay it with seed=0"]
+
+
 def test_a_crash_that_ends_nothing_is_told_so() -> None:
     async def waits() -> None:
         async with trido.open_runtime() as rt:

@@ -10,6 +10,8 @@ from typing import Any, Final, TypeVar, TypeVarTuple, final
 from attrs import field, frozen
 
 from trido.errors import TridoError
+from trido.testing.explain import story
+from trido.testing.invariants import InvariantFailed
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_errors import NotReproducible
 from trido.testing.plan_faults import CodeFault, Fault, StorageFault
@@ -172,7 +174,17 @@ def _error_of(
 
 
 def _judge(invariant: Callable[[T], object] | None, result: T) -> None:
-    if invariant is not None and invariant(result) is False:
-        raise AssertionError(
-            f"{getattr(invariant, '__name__', invariant)} does not hold: {result!r}"
-        )
+    """The invariant holds; what it fails by tells how it came to that, if there is a record."""
+    if invariant is None:
+        return
+    try:
+        held = invariant(result)
+    except InvariantFailed:
+        raise  # which tells it itself
+    except Exception as error:
+        if told := story(result):
+            error.add_note(told.lstrip())
+        raise
+    if held is False:
+        name = getattr(invariant, "__name__", invariant)
+        raise AssertionError(f"{name} does not hold: {result!r}{story(result)}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from trido.checks import count
 from trido.errors import SpecError
+from trido.testing.recorder import Recorder
 from trido.testing.recorder_entries import Note, RunEnded, RunStarted, Told
-
-if TYPE_CHECKING:
-    from trido.testing.recorder import Recorder
 
 LINES: Final = 16
 
@@ -32,6 +30,13 @@ def explain(recorder: Recorder, about: Note | str | None = None, *, most: int = 
     count("explain", "most", most, least=3, infinite=False)
     entry = about if isinstance(about, Note) else _chosen(recorder, about)
     return "\n".join(_short([str(one) for one in chain(recorder, entry)], most))
+
+
+def story(result: object) -> str:
+    """How it came to what a scenario returned, as a paragraph; empty, if that is no record."""
+    if not isinstance(result, Recorder) or not result.agents:
+        return ""
+    return f"\nHow it came to that:\n{explain(result)}"
 
 
 def chain(recorder: Recorder, entry: Note) -> list[Note]:

@@ -55,6 +55,9 @@ class Recorder(Notes):
         self._before: frozenset[trio.lowlevel.Task] = frozenset()
         self._token: Token[Any] | None = None
 
+    def __repr__(self) -> str:
+        return f"<trido.testing.Recorder of {len(self.entries)} entries>"
+
     # Its block ------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:

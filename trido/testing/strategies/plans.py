@@ -13,6 +13,7 @@ from hypothesis.errors import NoSuchExample
 
 from trido.checks import count, one_of
 from trido.errors import SpecError
+from trido.testing.explain import story
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check_names
 from trido.testing.plan_errors import NotReproducible, UnknownPoint
@@ -149,7 +150,8 @@ def _error_of(
         with noted(seed, plan):
             result = scenario.play(plan, guarded=survey is not None, survey=survey)
         if invariant is not None and invariant(result) is False:
-            return AssertionError(f"the invariant is not kept, with seed={seed} and {plan}")
+            what = f"the invariant is not kept, with seed={seed} and {plan}"
+            return AssertionError(what + story(result))
     except NotReproducible:
         raise
     except Exception as error:
