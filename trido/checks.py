@@ -43,6 +43,17 @@ def exceptions(of: str, name: str, value: object) -> tuple[type[Exception], ...]
     raise SpecError(name, value, "an Exception class or a tuple of Exception classes", of=of)
 
 
+def is_utf8(text: str) -> bool:
+    """``text`` can be written as UTF-8: it has no lone surrogates."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def name(of: str, value: object) -> str:
     """``value`` can be an id."""
     if isinstance(value, str) and value:

@@ -172,7 +172,7 @@ def test_a_signal_that_nobody_stamped_cannot_be_written(name: str) -> None:
     ("wrong", "message"),
     [
         (trido.Signal("a\n", id="1", source="s"), "$.type: expected text without control"),
-        (trido.Signal("a", id="\ud800", source="s"), "$.id: expected text without control"),
+        (trido.Signal("a", id="1\n", source="s"), "$.id: expected text without control"),
         (signal("\ud800"), "$: expected text without lone surrogates"),
         (signal(10**5000), "$: expected numbers of a sensible length"),
         (signal({}, datacontenttype="text/plain"), "$.data: expected text or bytes, as text/plain"),

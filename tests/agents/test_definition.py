@@ -262,6 +262,8 @@ def test_what_is_no_field_may_be_anything() -> None:
     [
         ({"name": ""}, "name"),
         ({"name": 1}, "name"),
+        ({"name": "//acme/user"}, "name"),
+        ({"name": "\ud800"}, "name"),
         ({"mailbox": 0}, "mailbox"),
         ({"mailbox": float("inf")}, "mailbox"),
         ({"overflow": "explode"}, "overflow"),

@@ -111,6 +111,8 @@ def test_an_instance_of_a_class_is_not_copied() -> None:
         ({"type": 1}, "type"),
         ({"type": "a", "id": ""}, "id"),
         ({"type": "a", "source": 1}, "source"),
+        ({"type": "a", "id": "\ud800"}, "id"),
+        ({"type": "a", "source": "\ud800"}, "source"),
         ({"type": "a", "time": 1.0}, "time"),
         ({"type": "a", "time": datetime(2026, 1, 1)}, "time"),  # noqa: DTZ001  # what is refused
         ({"type": "a", "time": datetime(2026, 1, 1, tzinfo=Nowhere())}, "time"),

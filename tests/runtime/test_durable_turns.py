@@ -391,6 +391,32 @@ async def test_two_definitions_of_one_name_cannot_both_be_durable() -> None:
             await rt.start_agent(keeper(), id="a")
 
 
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [(object(), "$"), ({"n": [object()]}, "$.n[0]"), (10**5_000, "$")],
+    ids=["object", "inside", "digits"],
+)
+async def test_data_that_cannot_be_encoded_is_refused_and_changes_nothing(
+    data: object, path: str
+) -> None:
+    agent = trido.Agent("loose", state=Loose, durability="sync")
+
+    @agent.on("count", check=False)
+    def count(state: Loose, data: object) -> Loose:
+        return Loose(1)
+
+    async with office(Books(), agent) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        signal = trido.Signal("count", data)
+        with pytest.raises(trido.InvalidData, match="so that the journal can keep it") as caught:
+            await ref.call(signal)
+        assert caught.value.path == path
+        await ref.cast(signal)
+        await rt.drain()
+        assert [letter.signal for letter in rt.dead_letters] == [signal]
+        assert (ref.incarnation, ref.status().revision, ref.state()) == (1, 0, Loose())
+
+
 async def test_a_state_that_cannot_be_encoded_ends_the_run_and_changes_nothing() -> None:
     books = Books()
     agent = trido.Agent("loose", state=Loose, durability="sync")

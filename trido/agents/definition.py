@@ -29,7 +29,7 @@ from trido.agents.signal import Request, Signal
 from trido.agents.state import StateClass
 from trido.agents.turn import NO_TURN, Turn
 from trido.agents.versions import FIRST, Upgrade, Version, version_of
-from trido.checks import flag, one_of, seconds
+from trido.checks import flag, is_utf8, one_of, seconds
 from trido.errors import SpecError
 
 S = TypeVar("S")
@@ -50,7 +50,9 @@ if TYPE_CHECKING:
 
 
 def _is_name(name: object) -> bool:
-    return isinstance(name, str) and name != ""
+    if not isinstance(name, str) or not name:
+        return False
+    return not name.startswith("//") and is_utf8(name)  # it is part of ids
 
 
 class Definition(Generic[S]):
@@ -69,7 +71,8 @@ class Definition(Generic[S]):
         upgrades: Mapping[int, Upgrade] = EMPTY,
     ) -> None:
         if not _is_name(name):
-            raise SpecError("name", name, "a non-empty string", of="Agent")
+            allowed = "a non-empty string that UTF-8 can encode, without // in front"
+            raise SpecError("name", name, allowed, of="Agent")
         self.name = name
         """What it is called, wherever agents are told apart by what they do."""
         self.of: str = f"Agent {name!r}"

@@ -29,6 +29,9 @@ class NoRoute(AgentError):
 class InvalidData(AgentError):
     """The data of a signal is not what its route takes. No handler saw it, and the agent lives.
 
+    A durable agent refuses so, too, what its journal cannot keep, such as an int of thousands of
+    digits: that is found when the turn is to be committed, so a handler did see it.
+
     Attributes:
       path: where in the data, from its root ``$``.
       rule: what was expected there, and what it got.

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from trido.agents.frozen import EMPTY, FrozenDict, freeze, too_deep
 from trido.agents.limits import DEPTH, MAX_BYTES, check_limits
 from trido.agents.secrets import redacted
+from trido.checks import is_utf8
 from trido.errors import SpecError
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Signal(_Draft):
         for name, value in stamp:
             if value is not None and not (isinstance(value, str) and value):
                 raise SpecError(name, value, "a non-empty string or None", of="Signal")
+            if value is not None and not is_utf8(value):  # a journal knows it by them
+                raise SpecError(name, value, "text that UTF-8 can encode", of="Signal")
         time: Any = self.time
         if time is not None and not (isinstance(time, datetime) and time.utcoffset() is not None):
             raise SpecError("time", time, "a datetime with a time zone or None", of="Signal")

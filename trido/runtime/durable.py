@@ -324,7 +324,8 @@ class Durable(Generic[S]):
         """Write a turn; it takes effect once it is durable.
 
         Raises:
-          CodecError: it cannot be written. Nothing was.
+          InvalidData: its input cannot be written. Nothing was.
+          CodecError: what was decided cannot be. Nothing was.
         """
         place = self.place
         turn, effectful = self.turn_of(envelope)

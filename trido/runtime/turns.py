@@ -280,6 +280,8 @@ def _write(
     """Have a turn written: it is answered, and what it wants is begun, once it is durable."""
     try:
         durable.commit(envelope, state, plan)
+    except InvalidData as error:
+        _refuse(run, envelope, error)
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, envelope)
 

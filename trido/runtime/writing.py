@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 from attrs import evolve
 
 from trido.agents import Emit, Signal, Turn
+from trido.agents.codec.errors import Unencodable
 from trido.agents.codec.times import micros
 from trido.agents.directive import Directive, Via
+from trido.agents.errors import InvalidData
 from trido.agents.family import SpawnAgent
 from trido.agents.kept import KeptTimer, row_of
 from trido.agents.running import Run
@@ -79,7 +81,8 @@ class Writer(Generic[S]):
         """A turn, to be written.
 
         Raises:
-          CodecError: it cannot be.
+          InvalidData: its input cannot be.
+          CodecError: what was decided cannot be.
         """
         place, revision = self._place, self._place.revision + 1
         cause = envelope.signal
@@ -166,14 +169,18 @@ class Writer(Generic[S]):
 
 
 def _input(place: AgentPlace[Any], turn: Turn, *, effectful: bool) -> bytes:
-    return place.codec.encode_input(
-        turn.signal,
-        why=turn.why,
-        now=turn.now,
-        planned=turn.planned,
-        request=turn.request,
-        effectful=effectful,
-    )
+    try:
+        return place.codec.encode_input(
+            turn.signal,
+            why=turn.why,
+            now=turn.now,
+            planned=turn.planned,
+            request=turn.request,
+            effectful=effectful,
+        )
+    except Unencodable as error:  # whoever sent it is to blame, not the agent
+        path = error.path.replace("$.data", "$", 1)
+        raise InvalidData(path, f"{error.rule}, so that the journal can keep it") from error
 
 
 def traced(signal: Signal, id: str, revision: int, now: datetime) -> Signal:
