@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -182,6 +183,7 @@ async def test_an_id_of_another_definition_is_refused() -> None:
         ((object(), "k", ""), "agent"),
         ((agent(), "", ""), "key"),
         ((agent(), 7, ""), "key"),
+        ((agent(), "7/kid", ""), "key"),
         ((agent(), "k", "a/b"), "partition"),
         ((agent(), "k", None), "partition"),
         ((agent(durability="sync"), "k", ""), "durability"),
@@ -356,6 +358,14 @@ async def test_partitions_are_apart_in_a_journal() -> None:
     commits = [one for one in books.writes if isinstance(one, Commit)]
     keys = {(one.agent.partition, one.agent.id) for one in commits}
     assert keys == {("", "log/k"), ("acme", "log/k")}
+
+
+@pytest.mark.parametrize("partition", ["a/b", 3])
+async def test_what_is_no_partition_is_not_looked_into(partition: Any) -> None:
+    async with trido.open_runtime() as rt:
+        for look in (rt.agents, partial(rt.find, "log/k"), partial(rt.agent, "log/k")):
+            with pytest.raises(trido.SpecError, match="partition"):
+                look(partition=partition)
 
 
 @pytest.mark.parametrize("id", ["//", "//acme", "//acme/", "///x"])

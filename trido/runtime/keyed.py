@@ -86,4 +86,8 @@ def check_key(agent: object, key: object, partition: object) -> None:
         raise SpecError("agent", agent, "a trido.Agent", of="activate")
     if not isinstance(key, str) or not key:
         raise SpecError("key", key, "a non-empty string", of="activate")
+    if "/" in key:  # what comes after it is the id of a child
+        raise SpecError(
+            "key", key, "without '/', which ids of children have: use ':'", of="activate"
+        )
     check_partition("activate", partition)

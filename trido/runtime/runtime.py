@@ -136,7 +136,8 @@ class Runtime:
         Checkpoints: always.
 
         Raises:
-          SpecError: an argument is not what it may be.
+          SpecError: an argument is not what it may be; a key has no ``/``, which would make it the
+            id of somebody's child.
           StartFailed: it failed before it was ready.
           AgentParked: it crashed too often; ``rt.agent(id).revive()`` runs it again.
           AlreadyRegistered: an agent of another definition has its id.
@@ -193,6 +194,7 @@ class Runtime:
 
         Raises:
           NoSuchAgent: there is none.
+          SpecError: the partition is none.
         """
         ref = self.find(id, partition=partition)
         if ref is None:
@@ -200,7 +202,12 @@ class Runtime:
         return ref
 
     def find(self, id: str, *, partition: str = "") -> AgentRef[Any] | None:
-        """The agent of this id, be it that it hibernates, if there is one."""
+        """The agent of this id, be it that it hibernates, if there is one.
+
+        Raises:
+          SpecError: the partition is none.
+        """
+        check_partition("find", partition)
         id = id_in(partition, id)
         place = self.env.places.get(id)
         if place is None:
@@ -209,9 +216,14 @@ class Runtime:
         return None if place is None else place.ref
 
     def agents(self, *, partition: str | None = None) -> tuple[AgentRef[Any], ...]:
-        """All there are, those that hibernate included; or all of one partition."""
+        """All there are, those that hibernate included; or all of one partition.
+
+        Raises:
+          SpecError: the partition is none.
+        """
         places = self.env.places.values()
         if partition is not None:
+            check_partition("agents", partition)
             return tuple(one.ref for one in places if partition_of(one.id) == partition)
         return tuple(place.ref for place in places)
 
