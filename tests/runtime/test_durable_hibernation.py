@@ -42,11 +42,13 @@ async def test_a_timer_in_the_journal_wakes_it_at_its_time() -> None:
         await ref.call(do("set"))
         await trio.sleep(99)
         assert (state_of(ref), ref.place._timers) == ("hibernated", None)
+        assert ref.status().timers == 1, "it is set, though the journal has it"
         assert len(ref.place.dispatcher) == 1, "one alarm for all its timers"
         await trio.sleep(2)
         assert ref.state().seen == ("set", "tick")
         await trio.sleep(10)
         assert (state_of(ref), books.timers("log/k")) == ("hibernated", [])
+        assert ref.status().timers == 0
 
 
 async def test_it_looks_at_the_clock_again_before_its_timer_is_due() -> None:

@@ -30,11 +30,13 @@ class Asleep:
     Timers of an agent that no journal has go on by themselves; of the others only this is left.
     """
 
-    __slots__ = ("_alarm", "_due", "_place")
+    __slots__ = ("_alarm", "_due", "_place", "timers")
 
-    def __init__(self, place: AgentPlace[Any], due: datetime | None) -> None:
+    def __init__(self, place: AgentPlace[Any], due: datetime | None, timers: int) -> None:
         self._place = place
         self._due = due
+        self.timers: int = timers
+        """How many of its timers are left to a journal."""
         self._alarm: Alarm | None = None
 
     @property

@@ -324,7 +324,7 @@ class Parts(Generic[S]):
             waiting=self.mailbox.waiting,
             outbox=len(self._outbox or ()),
             runs=0 if runs is None else len(runs) + len(runs.flying),
-            timers=len(self._timers or ()),
+            timers=len(self._timers or ()) + (0 if self.asleep is None else self.asleep.timers),
             children=len(self._family or ()),
             requests=len(requests or ()),
             late_replies=0 if requests is None else requests.ignored,

@@ -78,8 +78,8 @@ class Sleeping(Errands[S]):
         self.hibernates: bool = False
         self._ended = AgentStopped  # nobody serves it: whoever sends to it wakes it first
         is_wanted = bool(self.mailbox) or self.flight is not None
-        due = None if is_wanted else self._put_away()
-        self.asleep: Asleep | None = Asleep(self._whole, due)
+        due, timers = (None, 0) if is_wanted else self._put_away()
+        self.asleep: Asleep | None = Asleep(self._whole, due, timers)
         self._dormitory.enter(self._whole)
         if is_wanted:
             self._get_up_soon()
@@ -87,16 +87,16 @@ class Sleeping(Errands[S]):
             self._give_back()
             self.asleep.set()
 
-    def _put_away(self) -> datetime | None:
-        """Leave to the journal what that has; when the first timer there is due."""
-        durable, due = self.durable, self.next_timer
+    def _put_away(self) -> tuple[datetime | None, int]:
+        """Leave to the journal what that has; when the first timer is due, and how many it has."""
+        durable, due, timers = self.durable, self.next_timer, len(self._timers or ())
         if durable is None or not durable.is_settled or durable.ledger.told:
-            return None
+            return None, 0
         if self._timers is not None:  # pragma: no branch - a durable run has them
             self._timers.restore(())
         self.durable: Durable[S] | None = None
         self._timers = None
-        return due
+        return due, timers
 
     def _give_back(self) -> None:
         self._outbox = self._outbox or None
