@@ -186,6 +186,31 @@ def test_a_journal_that_fails_for_a_while_is_waited_for() -> None:
     assert "journal   books: the disk is away; bring it back" in said
 
 
+def test_it_can_be_stopped_while_its_journal_fails_for_good() -> None:
+    books, said = Books(), io.StringIO()
+
+    async def fail() -> None:
+        await trio.sleep(0.1)
+        books.is_dead = True
+
+    async def run(path: Path) -> Result:
+        with Source(path) as source:
+            lives = Lives(journal=books, input="")
+            options = Options(input=path)
+            session = Session(options, application.load(), source, Console(file=said), lives=lives)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fail)
+                with trio.move_on_after(2):
+                    await session.run()
+            return session.result()
+
+    with written([LINES["unknown field"], LINES["wrong type"]] * 80) as path:
+        result = trio.run(run, path, clock=MockClock(autojump_threshold=0))
+    assert (result.exit_code, result.ledger.balance().is_clean) == (143, True)
+    assert result.ledger.balance().not_delivered > 0
+    assert "the disk is away" in said.getvalue()
+
+
 def test_what_the_agents_remember_is_compared_with_what_is_booked() -> None:
     journal = trido.MemoryJournal()
     with written([LINES["ticket"]] * 3) as path:

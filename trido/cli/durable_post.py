@@ -25,7 +25,7 @@ from trido.cli.lives import Lives
 from trido.cli.post import RATE, Say, drained, is_refusal, why
 from trido.cli.source import Source
 from trido.journal import Unavailable
-from trido.runtime import AgentCrashed, AgentRef
+from trido.runtime import AgentCrashed, AgentRef, AgentStopped, NoSuchAgent
 from trido.supervision import ChildSpec, Supervisor
 
 TILLS: Final = 4
@@ -108,6 +108,8 @@ class DurablePost:
         async for letter in self._ends[kind][1]:
             try:
                 await self._serve(letter, ref)
+            except (AgentStopped, NoSuchAgent):  # all ends: nobody writes down what came of it
+                self._returned.append(letter.line)
             except (trio.Cancelled, KeyboardInterrupt):
                 self._returned.append(letter.line)
                 raise
