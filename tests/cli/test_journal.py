@@ -352,7 +352,7 @@ def test_a_file_that_may_not_be_written_can_be_looked_at(file: Path, do: Do) -> 
         code, said = do("compact", file)
     assert code == 2
     assert f"{file}: it cannot be written (attempt to write a readonly database);" in said.err
-    assert "let the process write the file and its directory\n" in said.err
+    assert "let the process write the file, its -wal and -shm, and its directory\n" in said.err
     assert file.read_bytes() == before
 
 

@@ -228,6 +228,10 @@ async def test_a_history_needs_a_journal_that_can_be_looked_at() -> None:
     async with trido.open_runtime() as rt:
         with pytest.raises(trido.SpecError, match=r"Runtime\.history"):
             _ = rt.history
+    async with trido.open_runtime(journal=trido.MemoryJournal()) as rt:
+        assert isinstance(rt.history, trido.History)
+    with pytest.raises(trido.SpecError, match=r"MemoryJournal.*must be open.*open_history"):
+        _ = rt.history
 
 
 @pytest.mark.real_time

@@ -17,7 +17,7 @@ _FAULTS: Final[dict[int, tuple[type[JournalError], str, str]]] = {
     sqlite3.SQLITE_READONLY: (
         Unavailable,
         "it cannot be written",
-        "let the process write the file and its directory",
+        "let the process write the file, its -wal and -shm, and its directory",
     ),
     sqlite3.SQLITE_CANTOPEN: (
         Unavailable,

@@ -207,7 +207,10 @@ def open_history(
 def history_of(env: Environment) -> History:
     """Of the journal that a runtime has open. Raises `SpecError` if it has none."""
     if env.session is None or env.codec is None:
-        raise SpecError("journal", None, "given: open_runtime(journal=...)", of="Runtime.history")
+        allowed = "given: open_runtime(journal=...)"
+        if env.journal is not None:
+            allowed = "open: ask while the runtime is, or use trido.open_history(journal)"
+        raise SpecError("journal", env.journal, allowed, of="Runtime.history")
     return History(env.session, env.definitions.values(), env.codec.actions, env.executors)
 
 

@@ -26,7 +26,9 @@ async def resolve(env: Environment, id: str, to: Resolution) -> None:
     if to not in RESOLUTIONS:
         raise SpecError("to", to, f"one of {', '.join(RESOLUTIONS)}", of="resolve")
     if env.session is None:
-        raise SpecError("id", id, "of an agent in a journal: this runtime has none", of="resolve")
+        raise SpecError(
+            "id", id, "of an agent in a journal: this runtime has none open", of="resolve"
+        )
     await trio.lowlevel.checkpoint_if_cancelled()
     await _resolve(env, env.session, id, Resolve(agent, *directive, to))
     if env.letters is not None:  # pragma: no branch - a runtime has them
