@@ -182,6 +182,31 @@ def at_uuid() -> object:
     return uuid.uuid4()
 
 
+def at_uuid1() -> object:
+    return uuid.uuid1()
+
+
+def at_getrandom() -> object:
+    return getattr(os, "getrandom", os.urandom)(2)
+
+
+def at_perf_counter() -> object:
+    return time.perf_counter()
+
+
+def at_process_time() -> object:
+    return time.process_time()
+
+
+def at_random_of_its_own() -> object:
+    return random.Random().random()
+
+
+def at_seed() -> object:
+    random.seed()
+    return None
+
+
 def at_secrets() -> object:
     return secrets.token_hex()
 
@@ -205,6 +230,12 @@ USES: list[Callable[[], object]] = [
     at_random,
     at_randint,
     at_uuid,
+    at_uuid1,
+    at_getrandom,
+    at_perf_counter,
+    at_process_time,
+    at_random_of_its_own,
+    at_seed,
     at_secrets,
     at_thread,
     at_process,
@@ -261,6 +292,6 @@ def test_what_libraries_do_is_their_affair() -> None:
         backoff = trido.Backoff(jitter=1.0)
         assert backoff.delay(1, 0.5) >= 0
         own = random.Random(3)
-        return f"{own.random()} {time.perf_counter() > 0} {os.getpid() > 0}"
+        return f"{own.random()} {os.getpid() > 0}"
 
     assert testing.run(main) == testing.run(main)

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import threading
 import time
+import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -34,6 +35,10 @@ _BUILT_IN: Final[dict[Any, tuple[str, str]]] = {
     time.time_ns: ("time.time_ns()", _TIME),
     time.monotonic: ("time.monotonic()", _TIME),
     time.monotonic_ns: ("time.monotonic_ns()", _TIME),
+    time.perf_counter: ("time.perf_counter()", _TIME),
+    time.perf_counter_ns: ("time.perf_counter_ns()", _TIME),
+    time.process_time: ("time.process_time()", _TIME),
+    time.process_time_ns: ("time.process_time_ns()", _TIME),
     time.sleep: ("time.sleep()", _TIME),
     dt.datetime.now: ("datetime.now()", _TIME),
     getattr(dt.datetime, "utcnow"): ("datetime.utcnow()", _TIME),  # noqa: B009  # deprecated
@@ -41,6 +46,8 @@ _BUILT_IN: Final[dict[Any, tuple[str, str]]] = {
     dt.datetime.today: ("datetime.today()", _TIME),
     random.random: ("the global random", _CHANCE),
     random.getrandbits: ("the global random", _CHANCE),
+    getattr(os, "getrandom", None): ("os.getrandom()", _CHANCE),
+    getattr(uuid, "_generate_time_safe", None): ("uuid.uuid1()", _CHANCE),
     os.urandom: ("os.urandom()", _CHANCE),
 }
 """What is built in, if it is called from the user's code."""
@@ -51,6 +58,8 @@ _CODES: Final[dict[Any, tuple[str, str]]] = {
     socket.socket.__init__.__code__: ("a socket", _IO),
 }
 """What is written in Python, whoever calls it."""
+_SEEDS: Final = random.Random.seed.__code__
+_BY_CHANCE: Final = ("a random.Random() without a seed", _CHANCE)
 _THROUGH: Final = frozenset({"random", "uuid", "secrets"})
 """Modules that hand on what they are asked for."""
 _LIBRARIES: Final = tuple(
@@ -101,6 +110,8 @@ class Guard:
                 self._stop(found, frame)
         elif event == "call":
             found = _CODES.get(frame.f_code)
+            if frame.f_code is _SEEDS and frame.f_locals["a"] is None and _is_users(_caller(frame)):
+                self._stop(_BY_CHANCE, frame)
             if found is not None and not _is_watchdog(frame.f_back):
                 self._stop(found, frame)
 
