@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from random import Random
 from typing import Any
 
@@ -11,7 +12,7 @@ from attrs import evolve, frozen
 
 import trido
 from tests.testing.ledgers import Charge, charge, summer
-from trido.testing import Rates, SimulationReport, UnknownPoint, simulate
+from trido.testing import NotReproducible, Rates, SimulationReport, UnknownPoint, simulate
 
 ADD = [trido.Signal("add", 1)]
 HALF_AN_HOUR = 1 / 48
@@ -171,6 +172,20 @@ def test_what_did_not_happen_is_not_counted() -> None:
 def test_a_plan_for_who_was_never_there_is_told() -> None:
     with pytest.raises(UnknownPoint, match="no agent or child 'A'; there is a, any sum, runtime/a"):
         day(faults="crash A at 10s")
+
+
+def test_what_no_seed_decides_is_told() -> None:
+    agent = summer()
+
+    @agent.on("roll")
+    def roll(state: Any, data: None) -> Any:
+        return evolve(state, total=random.randint(1, 6))
+
+    rolls: dict[str, Any] = {"more": {"a": agent}, "traffic": {"a": [trido.Signal("roll")]}}
+    with pytest.raises(NotReproducible, match="the global random"):
+        day(**rolls)
+    (a,) = day(**rolls, guarded=False).agents
+    assert a.served == a.sent
 
 
 def test_rates_are_numbers() -> None:

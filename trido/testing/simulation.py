@@ -122,6 +122,7 @@ def simulate(
     per_hour: float = 30.0,
     calls: float = 0.5,
     revive_after: float | None = None,
+    guarded: bool = True,
     **options: Any,
 ) -> SimulationReport:
     """Run ``agents`` for some virtual days, with traffic and faults, and report what came of it.
@@ -139,11 +140,13 @@ def simulate(
       per_hour: how many signals come to each agent in an hour, on average.
       calls: which part of them are calls.
       revive_after: after how many seconds somebody revives an agent that was parked; None: never.
+      guarded: whether to look out for what no seed decides, as `run` does; slower by some times.
       **options: what `trido.open_runtime` is given besides.
 
     Raises:
       SpecError: one of these is not what it may be.
       UnknownPoint: the plan names somebody who was never there.
+      NotReproducible: an agent uses a thread, real time, or chance of its own.
       Exception: whatever ends the runtime.
     """
     _check(agents, days, per_hour, calls, revive_after)
@@ -158,7 +161,7 @@ def simulate(
         day.main,
         plan,
         seed=seed,
-        guarded=False,
+        guarded=guarded,
         rehearsed=False,
         steps=STEPS,
         lasts=lasts,
