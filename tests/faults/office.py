@@ -23,6 +23,8 @@ BASE_TASKS: Final = 4
 LOOK_EACH: Final = 30
 """After so many runs, see if something keeps their agents in memory; it takes a while."""
 COMMIT: Final = AgentPlace.commit
+EARLIER: Final[set[int]] = set()
+"""Which agents of other tests were in memory before: not ours to judge."""
 
 
 class Steps(trio.abc.Instrument):
@@ -196,7 +198,14 @@ class Office(Outside):
             office.ledger.committed(place, state, office.now())
 
 
+def note_earlier() -> None:
+    """Whatever agents are in memory now are left out of account from now on."""
+    gc.collect()
+    EARLIER.update(id(one) for one in gc.get_objects() if type(one) is AgentPlace)
+
+
 def in_memory() -> list[str]:
     """The agents that something keeps."""
     gc.collect()
-    return [one.id for one in gc.get_objects() if type(one) is AgentPlace]
+    places = [one for one in gc.get_objects() if type(one) is AgentPlace]
+    return [one.id for one in places if id(one) not in EARLIER]

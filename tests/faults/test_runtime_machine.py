@@ -24,7 +24,7 @@ from tests.faults.audit import Watched, Witness
 from tests.faults.desks import SEEN
 from tests.faults.drawn import ERRANDS, LANE_WORK, ORDERS, SECONDS
 from tests.faults.names import CAPACITY
-from tests.faults.office import Office
+from tests.faults.office import Office, note_earlier
 from tests.faults.orders import IDS, Answer, Defer, Forget, Later, Order, Send, Work
 from tests.faults.roles import ROLES, Role
 from trido.runtime import outbox, place
@@ -46,6 +46,8 @@ INIT: Final = place.AgentPlace.__init__
 def _judged(monkeypatch: pytest.MonkeyPatch) -> None:
     def commit(self: Any, state: Any) -> None:
         Office.commit(self, state)
+
+    note_earlier()
 
     def init(self: Any, *args: Any) -> None:
         INIT(self, *args)
