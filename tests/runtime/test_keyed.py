@@ -368,6 +368,13 @@ async def test_what_is_no_partition_is_not_looked_into(partition: Any) -> None:
                 look(partition=partition)
 
 
+@pytest.mark.parametrize("id", ["\ud800", "//\ud800/log/k"])
+async def test_ids_that_cannot_be_the_source_of_a_signal_are_refused(id: str) -> None:
+    async with trido.open_runtime() as rt:
+        with pytest.raises(trido.SpecError, match="UTF-8"):
+            await rt.start_agent(agent(), id=id)
+
+
 @pytest.mark.parametrize("id", ["//", "//acme", "//acme/", "///x"])
 async def test_ids_that_name_half_a_partition_are_refused(id: str) -> None:
     async with trido.open_runtime() as rt:

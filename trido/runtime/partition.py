@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from trido.checks import is_utf8
 from trido.errors import SpecError
 
 _ID: Final = re.compile(r"//([^/]+)/(.+)", re.DOTALL)
@@ -18,7 +19,9 @@ _MARK: Final = "//"
 
 
 def check_id(of: str, id: str) -> None:
-    """Raise `SpecError` if ``id`` names a partition, and no agent in it."""
+    """Raise `SpecError` if ``id`` names a partition, and no agent in it, or is no source."""
+    if not is_utf8(id):
+        raise SpecError("id", id, "text that UTF-8 can encode", of=of)
     if id.startswith(_MARK) and _ID.fullmatch(id) is None:
         raise SpecError("id", id, "without // in front, or '//partition/id'", of=of)
 
