@@ -57,6 +57,20 @@ def test_every_point_is_tried_and_what_holds_passes() -> None:
     assert isinstance(report.failures[0].error, trido.StartFailed)
 
 
+def test_what_passes_at_every_point_is_ok() -> None:
+    async def child() -> None:
+        await trio.sleep(1)
+        await trio.sleep_forever()
+
+    async def scenario() -> None:
+        async with trido.open_supervisor(trido.ChildSpec(child)):
+            await trio.sleep(5)
+
+    report = every_crash_point(scenario)
+    assert len(report.tried) == 4
+    report.assert_ok()
+
+
 def test_a_point_that_fails_replays() -> None:
     async def forgets() -> int:
         async with trido.open_runtime() as rt:
@@ -78,9 +92,10 @@ def test_a_point_that_fails_replays() -> None:
     assert caught.value.__cause__ is report.failures[0].error
 
 
-def test_a_scenario_without_points_passes_at_all_of_them() -> None:
+def test_a_scenario_without_points_proves_nothing() -> None:
     report = every_crash_point(trio.sleep, 1)
-    report.assert_ok()
+    with pytest.raises(AssertionError, match="there is no crash point"):
+        report.assert_ok()
     assert str(report) == "all 0 crash points pass, with seed=0"
 
 

@@ -155,7 +155,17 @@ async def test_who_never_comes_back_is_too_late() -> None:
     with pytest.raises(InvariantFailed, match="never came back"):
         restart_within(1.0)(recorder)
     restart_within(5.0)(recorder)  # who knows
-    restart_within(5.0)(Recorder())
+
+
+async def test_who_has_seen_nothing_cannot_judge() -> None:
+    async with trido.open_runtime() as rt:
+        with Recorder() as recorder:
+            ref = await rt.start_agent(summer(), id="a")
+            await ref.call(ADD)
+    for one in (nothing_lost, nothing_twice, siblings_untouched, restart_within(1.0),
+                stops_within(1.0), state_equals_fold(summer(), "a")):  # fmt: skip
+        with pytest.raises(InvariantFailed, match="nothing was recorded: enter the Recorder befo"):
+            one(recorder)
 
 
 async def test_who_is_slow_to_stop_is_told() -> None:

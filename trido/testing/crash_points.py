@@ -86,8 +86,10 @@ class CrashReport:
 
         Raises:
           AssertionError: it does not: all the plans at which it fails, and the first error as the
-            cause.
+            cause. Or there is no point at all, so that it proves nothing.
         """
+        if not self.tried:
+            raise AssertionError("there is no crash point: the scenario has no agent and no child")
         if self.failures:
             raise AssertionError(str(self)) from self.failures[0].error
 

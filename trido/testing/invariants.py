@@ -71,6 +71,9 @@ def whole(name: str, recorder: Recorder) -> None:
     if recorder.missed:
         what = f"{recorder.missed} entries were not kept: give Recorder(most=...) more room"
         raise InvariantFailed(name, what)
+    if not recorder.entries:
+        what = "nothing was recorded: enter the Recorder before the runtime or supervisor is opened"
+        raise InvariantFailed(name, what)
 
 
 def nothing_lost(recorder: Recorder, *, allow: Iterable[type[Exception]] = ()) -> None:
@@ -175,7 +178,7 @@ def restart_within(budget: float) -> Invariant:
     def restart_within(recorder: Recorder) -> None:
         whole("restart_within", recorder)
         again = {id(one.cause): one.at for one in recorder.of(RunStarted)}
-        last = recorder.entries[-1].at if recorder.entries else 0.0
+        last = recorder.entries[-1].at
         for crash in recorder.crashes:
             took = again.get(id(crash), math.inf) - crash.at
             if took > budget and (took < math.inf or last - crash.at > budget):
