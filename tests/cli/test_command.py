@@ -89,7 +89,7 @@ def test_without_the_extra(
 ) -> None:
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "rich" else util)
     assert cli.main([]) == 2
-    assert "pip install 'trido[cli]'" in capsys.readouterr().err
+    assert "in a clone of trido: python3 -m pip install '.[cli]'" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
