@@ -104,6 +104,13 @@ async def test_a_signal_with_an_id_is_served_once() -> None:
         nothing_twice(await recorded(sends(same, same)))
 
 
+async def test_a_duplicate_without_an_id_is_served_once() -> None:
+    async with inject("duplicate 2nd signal to a"):
+        recorder = await recorded(sends(ADD, ADD, ADD))
+    with pytest.raises(InvariantFailed, match=r"revision 3: .* it did so before, at 0.000"):
+        nothing_twice(recorder)
+
+
 async def test_what_means_the_same_is_done_once() -> None:
     charges = [trido.Signal("charge", Charge(n)) for n in (1, 2, 1)]
     recorder = await recorded(sends(*charges))

@@ -21,6 +21,17 @@ PATIENCE: Final = 1.0
 
 
 @final
+class Copy(Cast):
+    """A signal that comes a second time."""
+
+    __slots__ = ("original",)
+
+    def __init__(self, original: Envelope) -> None:
+        super().__init__(original.signal)
+        self.original: Envelope = original
+
+
+@final
 class Mail:
     """The signals of all agents, as the plan tampers with them."""
 
@@ -64,7 +75,7 @@ class Mail:
     def _tamper(self, place: Place, envelope: Envelope, fault: SignalFault) -> bool:
         """Whether it does not come now."""
         if fault.mishap == "duplicate":
-            self._let_in(place, Cast(envelope.signal))
+            self._let_in(place, Copy(envelope))
             return False
         if fault.mishap == "delay":
             self._later(place, envelope, fault.seconds)

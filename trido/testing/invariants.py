@@ -15,6 +15,7 @@ from trido.checks import seconds
 from trido.runtime.envelope import Call
 from trido.supervision.events import ChildStopped
 from trido.testing.explain import explain
+from trido.testing.faults_signals import Copy
 from trido.testing.recorder import Recorder
 from trido.testing.recorder_entries import (
     Effect,
@@ -116,7 +117,8 @@ def nothing_twice(
 ) -> None:
     """No signal was served twice, and nothing was done twice.
 
-    Two signals with the same id are one. Of directives of the given class, two for which ``key``
+    Two signals with the same id are one, and so are one and what a plan made of it by
+    ``duplicate``. Of directives of the given class, two for which ``key``
     gives the same are one; without a key, two that are equal.
 
     Args:
@@ -128,10 +130,11 @@ def nothing_twice(
       InvariantFailed: something was.
     """
     whole("nothing_twice", recorder)
-    served: dict[tuple[str, str], TurnCommitted] = {}
+    served: dict[Hashable, TurnCommitted] = {}
     for turn in recorder.of(TurnCommitted):
-        if turn.signal.id is not None:
-            _once("nothing_twice", recorder, served, (turn.agent, turn.signal.id), turn)
+        envelope = turn.begun.envelope
+        which = envelope.original if isinstance(envelope, Copy) else envelope
+        _once("nothing_twice", recorder, served, (turn.agent, turn.signal.id or which), turn)
     done: dict[Hashable, Effect] = {}
     for effect in recorder.of(Effect):
         if directive is not None and isinstance(effect.directive, directive):
