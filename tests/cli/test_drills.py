@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import runpy
+import signal
 import sqlite3
 import sys
 from contextlib import closing
@@ -69,7 +71,11 @@ def test_without_a_restart_nobody_is_back_after_a_crash() -> None:
     inner = lib.SupervisorSpec(
         sleeper("a"), sleeper("b"), id="inner", max_restarts=0, restart="transient"
     )
-    assert failed("crash", tree(inner)) == {"of them not back", "supervisors that gave up"}
+    assert failed("crash", tree(inner)) == {
+        "children that could not be crashed",
+        "of them not back",
+        "supervisors that gave up",
+    }
     assert failed("crash", tree(sleeper("feed", restart="temporary"))) == {"children that crashed"}
 
 
@@ -81,6 +87,38 @@ def test_who_is_not_meant_to_come_back_is_not_crashed() -> None:
         sleeper("d"),
     ]
     assert failed("crash", tree(*picky)) == set()
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "rest_for_one", "one_for_all"])
+def test_who_is_under_a_supervisor_that_was_started_anew_is_crashed_too(strategy: str) -> None:
+    frail = lib.SupervisorSpec(sleeper("eu"), id="feeds", max_restarts=0)
+    assert failed("crash", tree(sleeper("first"), frail, strategy=strategy)) == {
+        "of them not back",
+        "supervisors that gave up",
+    }
+    sound = lib.SupervisorSpec(sleeper("eu"), sleeper("us"), id="feeds")
+    verdict = carry_out(evolve(DRILLS["crash"], example=tree(sleeper("first"), sound)))
+    assert (verdict.passed, verdict.checks[0].found) == (True, 3)
+
+
+def test_who_cannot_be_crashed_is_told_of() -> None:
+    runs = itertools.count()
+
+    async def ready_once(*, task_status: trio.TaskStatus[None]) -> None:
+        if next(runs) == 0:
+            task_status.started()
+        await trio.sleep_forever()
+
+    async def short() -> None:
+        await trio.sleep(0.001)
+
+    never = lib.SupervisorSpec(lib.ChildSpec(ready_once, start_timeout=math.inf), id="inner")
+    assert "children that could not be crashed" in failed(
+        "crash", tree(sleeper("first"), never, strategy="rest_for_one")
+    )
+    first = sleeper("first", backoff=lib.Backoff(min=0.1))
+    ended = lib.ChildSpec(short, restart="transient")
+    assert failed("crash", tree(first, ended)) == {"children that could not be crashed"}
 
 
 def test_many_children_are_crashed_one_after_the_other() -> None:
@@ -144,6 +182,12 @@ def test_without_a_limit_nothing_escalates() -> None:
         "crashes until it escalated",
         "supervisors that were started anew",
     }
+
+
+@pytest.mark.parametrize("strategy", ["rest_for_one", "one_for_all"])
+def test_a_wider_strategy_may_restart_others_when_it_escalates(strategy: str) -> None:
+    inner = lib.SupervisorSpec(sleeper("eu"), id="feeds", max_restarts=1)
+    assert failed("escalation", tree(inner, sleeper("web"), strategy=strategy)) == set()
 
 
 def test_above_one_that_gives_up_there_must_be_one_that_does_not() -> None:
@@ -438,6 +482,19 @@ def test_all_of_them(drills: dict[str, Drill], trido: Command) -> None:
     assert trido("drill", "good", "--all") == Said(
         2, "", "trido drill: say --all or 'good', not both\n"
     )
+
+
+def test_sigterm_ends_it_without_a_verdict(drills: dict[str, Drill], trido: Command) -> None:
+    async def terminated(subject: object) -> dict[str, float]:
+        signal.raise_signal(signal.SIGTERM)
+        await trio.sleep_forever()
+        return {}  # pragma: no cover - it is cancelled
+
+    drills["terminated"] = evolve(drills["good"], name="terminated", run=terminated)
+    drills["after"] = evolve(drills["good"], name="after")
+    del drills["interrupted"], drills["bad"], drills["broken"]
+    said = trido("drill", "--all")
+    assert said == Said(143, "pass  good: nothing\n      crashes: 1 (at most 1)\n", "")
 
 
 def test_all_that_can_be_are_carried_out_on_an_app(

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from trido.cli.drills import DRILLS
 from trido.cli.drills.judge import Verdict
-from trido.cli.drills.kit import Drill, carry_out
+from trido.cli.drills.kit import Drill, Terminated, carry_out
 from trido.cli.drills.planned import Planned, parsed
 from trido.cli.job import printable
 from trido.cli.kinds import app_at
@@ -25,7 +25,7 @@ def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bo
     """Carry out one drill, or all; or list them. Returns the exit code.
 
     0: each was passed. 1: one was not. 2: there is no such drill, or no such app. 130: stopped by
-    Ctrl-C.
+    Ctrl-C. 143: by SIGTERM.
     """
     console = Console(highlight=False, emoji=False, markup=False)
     try:
@@ -40,6 +40,8 @@ def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bo
         return 2
     except (KeyboardInterrupt, BaseExceptionGroup):  # of interruptions: all else is a verdict
         return 130
+    except Terminated:
+        return 143
 
 
 def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: bool) -> int:

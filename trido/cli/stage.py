@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -65,6 +65,11 @@ class Stage:
         """Those of them that are meant to come back after such a crash as a drill's."""
         return [one for one in self.workers() if _comes_back(one.record.policy)]
 
+    def at(self, above: Sequence[str], id: str) -> Child[Any] | None:
+        """The child that is there now; None: there is none."""
+        found = (one for one in self.supervisors() if tuple(one.path) == tuple(above))
+        return next((one[id] for one in found if id in one), None)
+
     def agents(self) -> list[AgentRef[Any]]:
         """The agents among them."""
         return [one.value for one in self.workers() if isinstance(one.value, AgentRef)]
@@ -103,6 +108,19 @@ def crash(child: Child[Any]) -> None:
         error=Planned(f"a drill crashed {child.id}"),
     )
     child.supervisor.post(failing)
+
+
+async def runs_at(stage: Stage, above: Sequence[str], id: str) -> Child[Any] | None:
+    """Wait until a child runs under the supervisor of this path. None: it does not."""
+    with trio.move_on_after(PATIENCE):
+        while True:
+            child = stage.at(above, id)
+            if child is not None and child.state == "running":
+                return child
+            if child is not None and child.state in _NOT_COMING_BACK:
+                return None
+            await trio.sleep(_LOOK)
+    return None
 
 
 async def is_back(child: Child[Any], after: int, within: float = PATIENCE) -> bool:

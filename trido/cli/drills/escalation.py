@@ -60,6 +60,9 @@ def _nested(stage: Stage) -> Child[object]:
 
 
 def _beside(above: Child[object]) -> dict[str, int]:
+    """Who has to stay as it is: a wider strategy restarts others, too."""
+    if above.supervisor.spec.strategy != "one_for_one":
+        return {}
     children = above.supervisor.children()
     return {one.id: one.incarnation for one in children if one.id != above.id}
 

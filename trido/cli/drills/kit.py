@@ -41,6 +41,10 @@ class Drill:
     """Whether the example needs the real clock."""
 
 
+class Terminated(Exception):
+    """SIGTERM came before the drill was done: there is no verdict."""
+
+
 def carry_out(drill: Drill, subject: Callable[[], Any] | None = None) -> Verdict:
     """Carry a drill out, on its example or on what ``subject`` gives.
 
@@ -48,17 +52,23 @@ def carry_out(drill: Drill, subject: Callable[[], Any] | None = None) -> Verdict
 
     Raises:
       UserError: ``subject`` is not what the drill can be carried out on.
+      Terminated: it was stopped by SIGTERM.
     """
     figures: dict[str, float] = {}
+    is_done = False
     is_virtual = subject is None and not drill.real_time
     clock = MockClock(autojump_threshold=0) if is_virtual else None
 
     async def main() -> None:
+        nonlocal is_done
         with trio.fail_after(PATIENCE if clock is None else math.inf):
             figures.update(await drill.run((subject or drill.example)()))
+        is_done = True
 
     with silence():
         trouble = _trouble(main, clock)
+    if not is_done and trouble is None:  # `run` was told to stop
+        raise Terminated
     return judge(drill.name, drill.limits, figures, trouble)
 
 
