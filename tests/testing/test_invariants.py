@@ -322,6 +322,11 @@ async def test_what_was_recorded_only_in_part_cannot_be_judged() -> None:
             one(recorder)
 
 
+def test_only_records_are_judged() -> None:
+    with pytest.raises(trido.SpecError, match=r"a trido\.testing\.Recorder"):
+        nothing_lost(3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("make", [restart_within, stops_within])
 def test_limits_are_seconds(make: Any) -> None:
     with pytest.raises(trido.SpecError, match="seconds"):

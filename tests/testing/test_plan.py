@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -194,3 +195,13 @@ def test_errors_of_plans_say_what_there_is() -> None:
     assert str(testing.NotOver(3, 4.5)) == "not over after 3 steps, at 4.5 s of virtual time"
     cannot = testing.NotReproducible("time.time()", "a.py:3", "use trio.current_time()")
     assert str(cannot) == "a.py:3: time.time() cannot be replayed; use trio.current_time()"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: FaultPlan.parse(None), lambda: FaultPlan.of(5)],  # type: ignore[arg-type]
+    ids=["parse", "of"],
+)
+def test_what_is_neither_a_line_nor_a_plan_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(trido.SpecError, match="FaultPlan"):
+        make()

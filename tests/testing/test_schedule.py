@@ -53,6 +53,11 @@ def test_several_seeds_are_tried_in_order() -> None:
     assert testing.run_seeds(order, "ab", seeds=[7]) == [testing.run(order, "ab", seed=7)]
 
 
+def test_no_seeds_try_nothing() -> None:
+    with pytest.raises(trido.SpecError, match="seeds=0"):
+        testing.run_seeds(order, seeds=0)
+
+
 def test_time_is_virtual_and_chance_is_the_callers_again() -> None:
     async def sleep() -> float:
         await trio.sleep(86_400)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from trido.agents import Directive
 from trido.checks import seconds
+from trido.errors import SpecError
 from trido.runtime.envelope import Call
 from trido.supervision.events import ChildStopped
 from trido.testing.explain import explain
@@ -69,6 +70,8 @@ def _fail(name: str, recorder: Recorder, what: str, about: Note | None = None) -
 
 def whole(name: str, recorder: Recorder) -> None:
     """Of what is not there nothing can be said."""
+    if not isinstance(recorder, Recorder):
+        raise SpecError("recorder", recorder, "a trido.testing.Recorder", of=name)
     if recorder.missed:
         what = f"{recorder.missed} entries were not kept: give Recorder(most=...) more room"
         raise InvariantFailed(name, what)

@@ -50,6 +50,8 @@ class FaultPlan:
         """A plan, given as one, as its line, as its faults, or as none."""
         if plan is None or isinstance(plan, str):
             return cls.parse(plan or "")
+        if not isinstance(plan, Iterable):
+            raise SpecError("plan", plan, "a FaultPlan, its line, or its faults", of="FaultPlan")
         return plan if isinstance(plan, FaultPlan) else cls(plan)
 
     @classmethod
@@ -58,7 +60,10 @@ class FaultPlan:
 
         Raises:
           PlanSyntaxError: it does not read like a plan; it says where, and what may stand there.
+          SpecError: it is no line.
         """
+        if not isinstance(line, str):
+            raise SpecError("line", line, "a plan in a line of text", of="FaultPlan.parse")
         return cls(parsed(line))
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ import trio
 from attrs import define, frozen
 from trio.testing import MockClock
 
+from trido.checks import count
 from trido.errors import SpecError
 from trido.journal.session import ON_THE_SPOT
 from trido.runtime.meters import INLINE
@@ -202,8 +203,11 @@ def run_seeds(
       lasts: how many seconds of virtual time it may last.
 
     Raises:
+      SpecError: ``seeds`` is a number below 1.
       Exception: whatever `run` raises.
     """
+    if isinstance(seeds, int):
+        count("run_seeds", "seeds", seeds, least=1, infinite=False)
     results: list[T] = []
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
         first = not results
