@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
@@ -10,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "durability.rst"
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(
-        rf"^\.\. code-block:: {language}\n\n((?:   .*\n|\n)+)", PAGE.read_text(), re.MULTILINE
-    )
+def blocks(page: str, language: str) -> list[str]:
+    text = (TUTORIAL / page).read_text()
+    found = re.findall(rf"^\.\. code-block:: {language}\n\n((?:   .*\n|\n)+)", text, re.MULTILINE)
     return [textwrap.dedent(block) for block in found]
 
 
@@ -32,10 +32,30 @@ def until_killed(lines: int) -> list[str]:
 
 @pytest.mark.real_time
 def test_the_station_that_is_killed_and_started_again() -> None:
-    (program,) = blocks("python3")
+    (program,) = blocks("durability.rst", "python3")
     Path("station.py").write_text(program)
-    for shown in blocks("console"):
+    for shown in blocks("durability.rst", "console"):
         command, *lines = shown.split("\n")
         assert command == "$ python station.py"
         expected = [line for line in lines if line not in {"", "Killed"}]
         assert until_killed(len(expected)) == expected
+
+
+def trido(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trido", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.real_time
+def test_the_weather_under_the_command() -> None:
+    (program,) = blocks("testing.rst", "python3")
+    (shown,) = blocks("testing.rst", "console")
+    Path("weather.py").write_text(program)
+    command, _, expected = shown.strip().partition("\n")
+    drilled = trido(*command.split()[2:])
+    assert drilled.returncode == 0
+    assert doctest.OutputChecker().check_output(
+        expected + "\n", drilled.stdout, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+    found = re.findall(r"^fail +(\S+):", trido("doctor", "weather:app").stdout, re.MULTILINE)
+    assert found == ["observers", "watchdog"]
