@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.apps import Command, Write
+from trido.cli import main
 
 # What an app may be ---------------------------------------------------------------------------
 
@@ -182,6 +184,56 @@ def test_a_class_of_specs_is_a_function_that_returns_one(trido: Command, write: 
 def test_a_builtin_is_no_app(trido: Command, write: Write) -> None:
     assert "returned what is of type dict" in trido("tree", write("app = dict")).err
     assert "failed: TypeError" in trido("tree", write("app = iter")).err
+
+
+def test_a_module_that_runs_as_it_is_imported_is_told_how_not_to(
+    trido: Command, write: Write, tmp_path: Path
+) -> None:
+    name = write("trio.run(feed)")
+    line = len((tmp_path / f"{name}.py").read_text().splitlines())
+    said = trido("tree", name)
+    assert said.code == 2
+    assert f"from inside a run() ({tmp_path}/{name}.py:{line}); it runs as it is imp" in said.err
+    assert 'put that under `if __name__ == "__main__":`' in said.err
+    later = write("import json\ndef f(): return json.loads('{')\nf()")
+    assert f"{later}.py:{line + 1})" in trido("tree", later).err
+
+
+def test_what_an_app_prints_is_not_in_the_json(trido: Command, write: Write) -> None:
+    name = write("""
+        print("imported")
+
+        def app():
+            print("made")
+            return SupervisorSpec(ChildSpec(feed), id="shop")
+    """)
+    for words in (
+        ("tree", name),
+        ("explain", name, "--crash", "feed"),
+        ("doctor", name),
+        ("drill", "crash", name),
+        ("drill", "--plan", "crash feed at 1s", name),
+    ):
+        said = trido(*words, "--json")
+        assert isinstance(json.loads(said.out), dict), said
+        assert "made\n" in said.err
+        assert "made\n" in trido(*words).out
+
+
+def test_what_a_terminal_has_no_letter_for_is_replaced(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write(TREES["supervisor"])
+    out = io.BytesIO()
+    with io.TextIOWrapper(out, encoding="ascii") as ascii:
+        monkeypatch.setattr("sys.stdout", ascii)
+        assert main(["tree", name]) == 0
+        ascii.flush()
+        assert b"\n??? feed (child feed" in out.getvalue()
+    text = io.StringIO()  # it takes any letter
+    monkeypatch.setattr("sys.stdout", text)
+    assert main(["tree", name]) == 0
+    assert "\n└── feed (child feed" in text.getvalue()
 
 
 def test_a_broken_file_is_told_in_a_line(trido: Command, write: Write) -> None:

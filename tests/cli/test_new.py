@@ -67,7 +67,11 @@ def test_nothing_of_the_template_is_left(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Shop", "2shop", "shop_", "-shop", "json", "trio", "tests", "shop service", "a/../b/"]
+    "name",
+    [
+        *("Shop", "2shop", "shop_", "-shop", "shop service", "a/../b/"),
+        *("json", "trio", "tests", "class", "pytest", "pytest-trio", "hypothesis", "rich"),
+    ],
 )
 def test_no_project_is_called_so(
     name: str, trido: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

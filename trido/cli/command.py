@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import sys
@@ -49,6 +50,8 @@ _Json: TypeAlias = Annotated[
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # of a terminal that has no line drawing
     try:
         code = app(sys.argv[1:] if arguments is None else arguments)
     except CycloptsError:

@@ -15,7 +15,7 @@ from trido.cli.checklist import Result, examined
 from trido.cli.drills.kit import silence
 from trido.cli.facts import Facts, of_spec, of_stage
 from trido.cli.items import ITEMS
-from trido.cli.job import printable
+from trido.cli.job import printable, stdout_for
 from trido.cli.kinds import Tree, app_of
 from trido.cli.load import UserError, did_you_mean, load, said
 from trido.cli.stage import staged
@@ -33,7 +33,7 @@ def doctor(where: str, *, waive: Sequence[str], as_json: bool) -> int:
     0: all items pass, or are waived. 1: one fails. 2: there is no such app, or it did not start.
     """
     try:
-        with silence():
+        with silence(), stdout_for(as_json=as_json):
             facts, table = trio.run(_examine, where)
         results = examined(facts, {**_checked(table), **_parsed(waive)})
     except UserError as error:

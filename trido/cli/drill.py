@@ -15,7 +15,7 @@ from trido.cli.drills import DRILLS
 from trido.cli.drills.judge import Verdict
 from trido.cli.drills.kit import Drill, Terminated, carry_out
 from trido.cli.drills.planned import Planned, parsed
-from trido.cli.job import printable
+from trido.cli.job import printable, stdout_for
 from trido.cli.kinds import app_at
 from trido.cli.load import UserError, did_you_mean
 from trido.cli.stage import NotForThisApp
@@ -49,7 +49,9 @@ def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: boo
     console = Console(highlight=False, emoji=False, markup=False)
     try:
         plan = Planned(parsed(line), lambda: app_at(where), seconds)
-        one, verdict = plan.drill(), plan.carry_out(seed)
+        one = plan.drill()
+        with stdout_for(as_json=as_json):
+            verdict = plan.carry_out(seed)
     except UserError as error:
         print(printable(f"trido drill: {error}"), file=sys.stderr)
         return 2
@@ -88,7 +90,8 @@ def _carry_out(
     subject = None if where is None else lambda: app_at(where)
     for one in drills:
         try:
-            verdicts.append(carry_out(one, subject))
+            with stdout_for(as_json=as_json):
+                verdicts.append(carry_out(one, subject))
         except NotForThisApp as error:
             if len(drills) == 1:
                 raise

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Final, TypeAlias
 
 from attrs import define, field
@@ -57,7 +58,10 @@ class Job:
         console = Console(stderr=True)
         hidden = not console.is_terminal or console.is_dumb_terminal
         try:
-            with Progress(*_COLUMNS, console=console, transient=True, disable=hidden) as bar:
+            with (
+                stdout_for(as_json=self.json),
+                Progress(*_COLUMNS, console=console, transient=True, disable=hidden) as bar,
+            ):
                 task = bar.add_task(self.name, total=None)
                 run(self._main, lambda done, of: bar.update(task, completed=done, total=of))
         except* KeyboardInterrupt:
@@ -77,6 +81,13 @@ class Job:
             print(printable(f"{self.prefix} {self.name}: {found.text}"), file=sys.stderr)
         elif not self.json:
             print(printable(found.text), flush=True)
+
+
+@contextmanager
+def stdout_for(*, as_json: bool) -> Generator[None]:
+    """Keep stdout for the one JSON object, if it is asked for: what an app prints is on stderr."""
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        yield
 
 
 def printable(text: str) -> str:

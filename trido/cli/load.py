@@ -10,6 +10,7 @@ import importlib
 import os
 import pkgutil
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterable
 from importlib.util import module_from_spec, spec_from_file_location
@@ -19,6 +20,16 @@ from typing import Any, Final
 
 DEFAULT: Final = "app"
 """What is meant where only a module is named."""
+
+
+_LIBRARIES: Final = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    os.fspath(Path(__file__).parents[1]),
+)
+_GUARD: Final = (
+    '; it runs as it is imported: put that under `if __name__ == "__main__":`,'
+    " and name its function"
+)
 
 
 class UserError(Exception):
@@ -92,11 +103,21 @@ def _file(path: Path) -> ModuleType:
 
 
 def _broken(name: str, error: Exception) -> UserError:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next(filter(_is_users, reversed(frames)), frames[-1])
     at = f"{frame.filename}:{frame.lineno}"
     if isinstance(error, SyntaxError):
         at = f"{error.filename}:{error.lineno}"
-    return UserError(f"{name!r} cannot be imported: {said(error)} ({at})")
+    runs = isinstance(error, RuntimeError) and "from inside a run()" in str(error)
+    return UserError(f"{name!r} cannot be imported: {said(error)} ({at}){_GUARD if runs else ''}")
+
+
+def _is_users(frame: traceback.FrameSummary) -> bool:
+    """Whether it is in code of the app's own, not of a library's."""
+    file = frame.filename
+    return not file.startswith("<") and not any(
+        Path(file).is_relative_to(one) for one in _LIBRARIES
+    )
 
 
 def said(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import sys
 from collections.abc import Mapping
@@ -21,7 +22,14 @@ _FILES: Final[Mapping[str, str]] = {
 }
 """What is written, and what of."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
-_TAKEN: Final = frozenset({"test", "tests", "trido", "trio", "attrs"})
+_TAKEN: Final = frozenset(
+    {
+        *("attr", "attrs", "cattr", "cattrs", "cronsim", "cyclopts", "hypothesis", "outcome"),
+        *("pytest", "pytest_trio", "rich", "service", "sniffio", "test", "test_service"),
+        *("tests", "trido", "trio", "uuid_utils"),
+    }
+)
+"""What the starter or what it needs imports: a package called so would hide it."""
 
 
 def new(target: Path) -> int:
@@ -45,13 +53,18 @@ def files(name: str) -> dict[str, str]:
     Raises:
       UserError: no project and no package can be called so.
     """
-    if not _NAME.fullmatch(name) or name in _TAKEN or name in sys.stdlib_module_names:
+    if not _NAME.fullmatch(name) or _is_taken(_package(name)):
         allowed = "small letters, digits and dashes, such as shop-service, and no other's name"
         raise UserError(f"{name!r} cannot be the name of a project: {allowed}")
     return {
         _filled(path, name): _filled((_TEMPLATES / template).read_text("utf-8"), name)
         for path, template in _FILES.items()
     }
+
+
+def _is_taken(package: str) -> bool:
+    hides = package in _TAKEN or package in sys.stdlib_module_names
+    return hides or keyword.iskeyword(package)
 
 
 def _filled(text: str, name: str) -> str:

@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from trido.agents import Action, Definition, Directive
 from trido.cli.findings import Finding, refused, trouble
-from trido.cli.job import Job, printable
+from trido.cli.job import Job, printable, stdout_for
 from trido.cli.load import UserError, load, said
 from trido.cli.replay_report import reported
 from trido.errors import TridoError
@@ -54,7 +54,8 @@ def replay(wanted: Wanted) -> int:
     stopped by Ctrl-C and by SIGTERM.
     """
     try:
-        module, definition = _definition(wanted.where)
+        with stdout_for(as_json=wanted.json):
+            module, definition = _definition(wanted.where)
     except UserError as error:
         _complain(wanted, str(error))
         return 2

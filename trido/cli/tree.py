@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from trido.agents.family import SpawnAgent
-from trido.cli.job import printable
+from trido.cli.job import printable, stdout_for
 from trido.cli.kinds import tree_at
 from trido.cli.load import UserError, did_you_mean
 from trido.runtime import AgentSpec
@@ -31,7 +31,8 @@ Described = dict[str, Any]
 def draw_app(where: str, *, as_json: bool) -> int:
     """Draw a tree; returns the exit code."""
     try:
-        tree = described(tree_at(where, "draw"))
+        with stdout_for(as_json=as_json):
+            tree = described(tree_at(where, "draw"))
     except UserError as error:
         print(printable(f"trido tree: {error}"), file=sys.stderr)
         return 2
@@ -42,7 +43,8 @@ def draw_app(where: str, *, as_json: bool) -> int:
 def explain_crash(where: str, crash: str, *, as_json: bool) -> int:
     """Say what follows from a crash; returns the exit code."""
     try:
-        spec = tree_at(where, "explain")
+        with stdout_for(as_json=as_json):
+            spec = tree_at(where, "explain")
         plan = _plan(spec, crash)
     except UserError as error:
         print(printable(f"trido explain: {error}"), file=sys.stderr)
