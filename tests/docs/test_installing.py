@@ -13,6 +13,8 @@ PAGES = [
     *sorted(ROOT.glob("docs/*.rst")),
     *sorted(page for room in ROOMS for page in ROOT.glob(f"docs/{room}/*.rst")),
 ]
+HYPOTHESIS = r"^ +(?:from|import) (?:hypothesis|trido\.testing\.(?:strategies|machine))\b"
+"""What needs it is imported."""
 
 
 def from_an_index(text: str) -> list[str]:
@@ -35,6 +37,13 @@ def test_every_extra_that_is_to_be_installed_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = set().union(*(extras(page.read_text()) for page in PAGES))
     assert {"cli", "llm", "testing", "web"} <= named <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_that_takes_hypothesis_says_how_to_get_it(page: Path) -> None:
+    text = page.read_text()
+    if re.search(HYPOTHESIS, text, re.MULTILINE):
+        assert "testing" in extras(text)
 
 
 @pytest.mark.parametrize(
