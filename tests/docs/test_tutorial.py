@@ -57,5 +57,7 @@ def test_the_weather_under_the_command() -> None:
     assert doctest.OutputChecker().check_output(
         expected + "\n", drilled.stdout, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     )
+    Path("bare.py").write_text(program.replace('if __name__ == "__main__":', "if True:"))
+    assert 'under `if __name__ == "__main__":`' in trido("run", "bare:app").stderr
     found = re.findall(r"^fail +(\S+):", trido("doctor", "weather:app").stdout, re.MULTILINE)
     assert found == ["observers", "watchdog"]
