@@ -215,6 +215,29 @@ def test_what_is_not_there_is_told(do: Do, file: Path, shop: Path, tmp_path: Pat
     )
 
 
+def test_a_pass_about_no_turn_is_none(do: Do, file: Path) -> None:
+    for turns in ("3", "2"):
+        code, out, err = do("--since", "3", "--until", turns)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"trido replay: --since 3 --until {turns} leaves no turn: ")
+    code, out, err = do("--since", "99")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"trido replay: {file}: none of the turns of these agents is among those of --since and"
+        " --until; ask for more of them\n"
+    )
+    assert do("--since", "3")[0] == 0
+    assert do("--until", "1")[0] == 0
+
+
+def test_who_is_in_another_partition_is_told_of(do: Do, file: Path) -> None:
+    assert do("--partition", "zz") == (
+        2,
+        "",
+        f"trido replay: {file}: it has no agent of 'till' in partition 'zz'; they are in ''\n",
+    )
+
+
 def test_an_empty_journal_has_nobody(do: Do, tmp_path: Path) -> None:
     async def make() -> None:
         async with trido.SqliteJournal(tmp_path / "new.db").open():

@@ -55,6 +55,7 @@ def replay(wanted: Wanted) -> int:
     """
     try:
         with stdout_for(as_json=wanted.json):
+            _check_turns(wanted)
             module, definition = _definition(wanted.where)
     except UserError as error:
         _complain(wanted, str(error))
@@ -76,6 +77,12 @@ def _complain(wanted: Wanted, reason: str) -> None:
     if wanted.json:
         print(json.dumps({"file": str(wanted.file), "error": "UserError", "reason": reason}))
     print(printable(f"trido replay: {reason}"), file=sys.stderr)
+
+
+def _check_turns(wanted: Wanted) -> None:
+    if wanted.until <= wanted.since:
+        turns = f"--since {wanted.since} --until {wanted.until}"
+        raise UserError(f"{turns} leaves no turn: the first is the one after --since")
 
 
 def _definition(where: str) -> tuple[ModuleType, Definition[Any]]:
@@ -120,7 +127,14 @@ class _Work:
                 raise
             except TridoError as error:  # of the codec: what is stored is not this definition's
                 return _unreadable(journal.path, error)
-            return reported(journal.path, self.definition.name, replays)
+            return self._reported(journal.path, replays)
+
+    def _reported(self, file: str, replays: Sequence[Replayed[Any]]) -> Finding:
+        is_part = self.wanted.since > 0 or self.wanted.until < float("inf")
+        if is_part and not any(one.decided or one.taken for one in replays):
+            reason = "none of the turns of these agents is among those of --since and --until"
+            return _trouble(file, "NoTurns", reason, "ask for more of them")
+        return reported(file, self.definition.name, replays)
 
     async def _chosen(self, history: History) -> list[Stored]:
         """Whom to replay."""
@@ -155,8 +169,15 @@ class _Work:
     async def _nobody(
         self, journal: SqliteJournal, history: History, missing: Iterable[str]
     ) -> Finding:
-        names = {one.name async for one in history.agents()}
+        agents = [one async for one in history.agents()]
+        names, where = {one.name for one in agents}, self.wanted.partition
         whom = ", ".join(map(repr, sorted(missing))) or f"of {self.definition.name!r}"
+        if self.definition.name in names and not missing:  # so they are elsewhere
+            there = {one.agent.partition for one in agents if one.name == self.definition.name}
+            has = f"they are in {', '.join(map(repr, sorted(there)))}"
+            return _trouble(
+                journal.path, "NotKept", f"it has no agent {whom} in partition {where!r}", has
+            )
         has = f"it has agents of {', '.join(map(repr, sorted(names)))}" if names else "it is empty"
         return _trouble(journal.path, "NotKept", f"it has no agent {whom}", has)
 
