@@ -199,6 +199,20 @@ def test_a_module_that_runs_as_it_is_imported_is_told_how_not_to(
     assert f"{later}.py:{line + 1})" in trido("tree", later).err
 
 
+@pytest.mark.parametrize("where", [".:app", "../shop:app", "..shop", "below/shop:app"])
+def test_a_path_is_no_module(where: str, trido: Command) -> None:
+    said = f'trido tree: "{where}" names no app: say module:name, such as shop:app\n'
+    assert trido("tree", where) == (2, "", said)
+
+
+def test_a_module_that_exits_as_it_is_imported_is_no_app(trido: Command, write: Write) -> None:
+    name = write("raise SystemExit(3)")
+    for where in (name, f"{name}.py"):
+        said = trido("tree", where)
+        assert (said.code, said.out) == (2, "")
+        assert f"trido tree: {where!r} cannot be imported: SystemExit: 3 (" in said.err
+
+
 def test_what_an_app_prints_is_not_in_the_json(trido: Command, write: Write) -> None:
     name = write("""
         print("imported")

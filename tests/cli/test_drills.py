@@ -601,6 +601,10 @@ def test_what_is_no_plan(trido: Command, write: Write) -> None:
     said = trido("drill", "--plan", "crash everybody", write(VISITS))
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("trido drill: 'crash everybody' is no plan: ")
-    assert trido("drill", "--plan", "crash visits at turn 1").err == (
-        'trido drill: "" names no app: say module:name, such as shop:app\n'
+    assert trido("drill", "--plan", "crash visits at turn 1", "nowhere:app") == Said(
+        2, "", "trido drill: there is no module 'nowhere'\n"
     )
+    for words in ((), ("crash", "shop:app")):
+        assert trido("drill", *words, "--plan", "crash visits at turn 1") == Said(
+            2, "", "trido drill: --plan takes an app and no drill: say --plan LINE shop:app\n"
+        )

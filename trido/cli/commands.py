@@ -116,7 +116,8 @@ def drill(
     from trido.cli.drill import drill_plan  # noqa: PLC0415
 
     if plan is not None:
-        return drill_plan(plan, where or name or "", seed=seed, seconds=seconds, as_json=json)
+        app = "" if where else name or ""  # there is no drill to name beside it
+        return drill_plan(plan, app, seed=seed, seconds=seconds, as_json=json)
     return run_drill(name, where, all_of_them=all, as_json=json)
 
 

@@ -48,6 +48,7 @@ def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: boo
     """Have a plan of faults happen to an app. Returns the exit code, as `drill`."""
     console = Console(highlight=False, emoji=False, markup=False)
     try:
+        _check_app(where)
         plan = Planned(parsed(line), lambda: app_at(where), seconds)
         one = plan.drill()
         with stdout_for(as_json=as_json):
@@ -63,6 +64,11 @@ def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: boo
             f"      the same again: --plan {quote(one.does)} --seed {seed}", soft_wrap=True
         )
     return 0 if verdict.passed else 1
+
+
+def _check_app(where: str) -> None:
+    if not where:
+        raise UserError("--plan takes an app and no drill: say --plan LINE shop:app")
 
 
 def _chosen(name: str | None, where: str | None, *, all_of_them: bool) -> Sequence[Drill] | None:

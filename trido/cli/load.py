@@ -46,9 +46,11 @@ def load(where: str) -> tuple[ModuleType, object]:
       UserError: there is no such thing, or the module cannot be imported.
     """
     module_name, colon, name = where.partition(":")
-    if not module_name or (colon and not name):
+    is_file = module_name.endswith(".py")
+    is_path = not is_file and (module_name.startswith(".") or "/" in module_name)
+    if not module_name or (colon and not name) or is_path:
         raise UserError(f'"{where}" names no app: say module:name, such as shop:app')
-    module = _file(Path(module_name)) if module_name.endswith(".py") else _module(module_name)
+    module = _file(Path(module_name)) if is_file else _module(module_name)
     return module, _attribute(module, name or DEFAULT)
 
 
@@ -68,7 +70,7 @@ def _module(name: str) -> ModuleType:
         if name != missing and not name.startswith(f"{missing}."):
             raise _broken(name, error) from error  # it imports what is not there
         raise UserError(f"there is no module {missing!r}{_other_modules(missing)}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _broken(name, error) from error
 
 
@@ -96,13 +98,13 @@ def _file(path: Path) -> ModuleType:
     sys.modules[name] = module  # annotations in it are looked up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _broken(os.fspath(path), error) from error
     return module
 
 
-def _broken(name: str, error: Exception) -> UserError:
+def _broken(name: str, error: BaseException) -> UserError:
     frames = traceback.extract_tb(error.__traceback__)
     frame = next(filter(_is_users, reversed(frames)), frames[-1])
     at = f"{frame.filename}:{frame.lineno}"
