@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 from rich.console import Console
+from rich.text import Text
 from trio.testing import MockClock
 
 import trido as lib
@@ -270,6 +271,9 @@ async def test_a_live_tree_is_drawn() -> None:
     assert "shop" in shown
     assert "feed" in shown
     assert "watch" not in shown
+    assert "shop [one_for_one]  running, run 1" in Text.from_ansi(shown).plain
+    _, _, last = Text.from_ansi(shown).plain.rpartition("shop")
+    assert "feed  stopped, run 1" in last
 
 
 async def test_agents_are_shown_with_what_waits_for_them() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -66,12 +66,15 @@ class Watch:
 
     async def _run_live(self) -> None:
         # No thread of rich's: this task draws, so nobody else is ever in the middle of a line.
+        spots: tuple[Spot, ...] = ()
         with Live(console=self._console, auto_refresh=False) as live:
-            while True:
-                spots = look()
-                if spots:  # in the end the last picture stays
+            try:
+                while True:
+                    spots = look() or spots
                     live.update(drawing(spots), refresh=True)
-                await trio.sleep(_FRAME)
+                    await trio.sleep(_FRAME)
+            finally:  # the last picture stays
+                live.update(drawing(look() or ended(spots)), refresh=True)
 
     async def _run_plain(self) -> None:
         before: Places = {}
@@ -89,6 +92,15 @@ def look() -> tuple[Spot, ...]:
     """All that is there now."""
     roots = [one for one in ROOTS.get() if one.path != (OPERATOR,)]
     return tuple(_supervisor(one) for one in sorted(roots, key=lambda root: root.path))
+
+
+def ended(spots: tuple[Spot, ...]) -> tuple[Spot, ...]:
+    """The same when it is gone: nothing of it runs any more."""
+    return tuple(evolve(one, state=_last(one.state), below=ended(one.below)) for one in spots)
+
+
+def _last(state: State) -> State:
+    return state if state in {"parked", "zombie"} else "stopped"
 
 
 def _supervisor(supervisor: SupervisorBase, **place: Any) -> Spot:
