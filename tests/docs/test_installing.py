@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ["tutorial", "how-to", "explanation"]
+ROOMS = ["tutorial", "how-to", "explanation", "reference"]
 PAGES = [
     ROOT / "README.md",
     *sorted(ROOT.glob("docs/*.rst")),
