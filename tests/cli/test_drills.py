@@ -208,7 +208,9 @@ def test_without_an_end_of_its_tries_poison_kills_on() -> None:
 
 
 def test_without_time_to_say_goodbye_children_are_killed() -> None:
-    short = lambda: Tree(shutdown_under_load.shop(shutdown=0.1))  # noqa: E731
+    def short() -> Tree:
+        return Tree(shutdown_under_load.shop(shutdown=0.1))
+
     assert failed("shutdown-under-load", short) == {"children that were killed"}
 
 

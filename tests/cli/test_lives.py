@@ -27,6 +27,7 @@ from trido.cli import application, demo, main
 from trido.cli.clerk import REASONS, Begun, Book, Settled, clerk, take_over
 from trido.cli.durable_post import DurablePost
 from trido.cli.ledger import Ledger
+from trido.cli.lines import Letter
 from trido.cli.lives import Life, Lives
 from trido.cli.report import Result, as_json, print_report
 from trido.cli.sample import lines
@@ -257,6 +258,28 @@ def test_what_is_settled_is_not_given_back() -> None:
         session.post._book = Book(upto=1, beyond=(3,))
         session.post.give_back("it gave up", rest=True)
     assert session.ledger.balance().not_delivered == session.ledger.lines == 1
+
+
+class Deaf:
+    """Stands in for the ref of an agent that never answers."""
+
+    async def call(self, signal: trido.Signal) -> None:
+        await trio.sleep_forever()
+
+
+async def test_a_letter_whose_call_is_given_up_is_given_back() -> None:
+    with written([LINES["ticket"]]) as path, Source(path) as source:
+        lives = Lives(journal=trido.MemoryJournal(), input="")
+        console = Console(file=io.StringIO())
+        session = Session(Options(input=path), application.load(), source, console, lives=lives)
+        post = session.post
+        assert isinstance(post, DurablePost)
+        post._ends["ticket"] = trio.open_memory_channel(1)
+        post._ends["ticket"][0].send_nowait(Letter(1, "ticket", TICKET))
+        with trio.move_on_after(1) as scope:
+            await post.till("ticket", Deaf())  # type: ignore[arg-type]  # all that a till asks of it
+    assert scope.cancelled_caught
+    assert post._returned == [1]
 
 
 def test_there_are_no_agents_in_the_picture_while_the_desk_is_opened() -> None:

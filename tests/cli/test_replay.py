@@ -18,7 +18,6 @@ import trio
 import trido
 from trido.cli import load, main
 from trido.cli.replay import Wanted, _Work
-from trido.journal.inspection import Progress
 
 pytestmark = pytest.mark.real_time
 
@@ -286,7 +285,10 @@ def test_progress_is_told_over_all_agents(file: Path, shop: Path) -> None:
     assert isinstance(till, trido.Agent)
     told: list[tuple[int, int]] = []
     work = _Work(Wanted(file=file, where=""), module, till)
-    progress: Progress = lambda done, of: told.append((done, of))  # noqa: E731
+
+    def progress(done: int, of: int) -> None:
+        told.append((done, of))
+
     assert trio.run(work.carry_out, trido.SqliteJournal(file), progress).exit_code == 0
     assert told == [(n, 8) for n in range(1, 9)]
 

@@ -110,7 +110,7 @@ class DurablePost:
                 await self._serve(letter, ref)
             except (AgentStopped, NoSuchAgent):  # all ends: nobody writes down what came of it
                 self._returned.append(letter.line)
-            except (trio.Cancelled, KeyboardInterrupt):  # pragma: no cover - a matter of moments
+            except (trio.Cancelled, KeyboardInterrupt):
                 self._returned.append(letter.line)
                 raise
 

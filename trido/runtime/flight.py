@@ -29,7 +29,6 @@ class Flight:
 
     async def wait(self) -> None:
         """Wait until it is ready. Raises why it is not; each who waits gets an error of its own."""
-        await trio.lowlevel.checkpoint()
         await self._over.wait()
         if self._error is not None:
             error = copy(self._error)

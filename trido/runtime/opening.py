@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, Protocol, TypeVar, final
 
 from trio.lowlevel import enable_ki_protection
 
@@ -23,16 +23,19 @@ from trido.runtime.plan import BUILT_IN
 from trido.runtime.runtime import Runtime
 from trido.runtime.storage import Storage
 from trido.runtime.watchdog import Watchdog, WatchdogSpec
-from trido.supervision import (
-    Supervisor,
-    SupervisorSpec,
-)
+from trido.supervision import Supervisor, SupervisorSpec
 from trido.supervision.block import Block
 from trido.supervision.bus import Bus as EventBus
 from trido.supervision.bus import Observer
 from trido.supervision.probe import PROBE
 
-D = TypeVar("D")
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+D = TypeVar("D", bound=_Named)
 
 KEPT: Final = 10_000
 """How many dead letters a runtime keeps."""
@@ -177,10 +180,10 @@ def _by_name(field: str, kind: type[D], given: Iterable[Any]) -> dict[str, D]:
         raise SpecError(field, given, f"a list of {field}", of="open_runtime")
     found: dict[str, D] = {}
     for one in given:
-        if not isinstance(one, kind) or one.name in found:  # type: ignore[attr-defined]
+        if not isinstance(one, kind) or one.name in found:
             allowed = f"{field}, each with a name of its own"
             raise SpecError(field, one, allowed, of="open_runtime")
-        found[one.name] = one  # type: ignore[attr-defined]
+        found[one.name] = one
     return found
 
 

@@ -264,7 +264,7 @@ class _Simulation:
             samples = self.samples[id]
             signal = samples(random) if callable(samples) else random.choice(samples)
             is_call = random.random() < self.calls
-            nursery.start_soon(_deliver, rt, id, signal, is_call)
+            nursery.start_soon(_call if is_call else _cast, rt, id, signal)
 
     async def _look_after(self, rt: Runtime, id: str, patience: float) -> None:
         while True:
@@ -274,9 +274,11 @@ class _Simulation:
                 await ref.revive()
 
 
-async def _deliver(rt: Runtime, id: str, signal: Signal, is_call: bool) -> None:  # noqa: FBT001
+async def _call(rt: Runtime, id: str, signal: Signal) -> None:
     with trio.move_on_after(PATIENCE), suppress(AgentError):
-        if is_call:
-            await rt.agent(id).call(signal)
-        else:
-            await rt.agent(id).cast(signal)
+        await rt.agent(id).call(signal)
+
+
+async def _cast(rt: Runtime, id: str, signal: Signal) -> None:
+    with trio.move_on_after(PATIENCE), suppress(AgentError):
+        await rt.agent(id).cast(signal)
