@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +18,7 @@ import trio
 import trio.testing
 from attrs import frozen
 
+from tests.benchmarks.group_commit import least
 from tests.benchmarks.kit import (
     CALLERS,
     FEW,
@@ -395,6 +398,15 @@ async def hot_beside_cold(number: int) -> Figures:
 
 def w8(number: int) -> Figures:
     return trio.run(hot_beside_cold, number)
+
+
+# W9: durable turns ---------------------------------------------------------------------------
+
+
+def w9(number: int) -> Figures:
+    # Not where files are kept in memory: it is the disk that is waited for.
+    with TemporaryDirectory(dir=Path.cwd()) as place:
+        return least(Path(place), CALLERS, number, verify)
 
 
 # W10, W11 ------------------------------------------------------------------------------------
