@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 import trido
 from examples import content_orchestrator as example
 from examples.content_orchestrator import STEPS, Studio, orchestrator
+from trido import testing
 
 
 def test_its_schedules_are_hourly_to_monthly() -> None:
@@ -43,7 +43,7 @@ def test_wherever_the_power_fails_it_goes_on_with_that_step(
             with trio.move_on_after(seconds):
                 await example.life(journal)
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    testing.run(main)
     done = [what.split(": ")[1] for what in studio.begun if what.startswith("daily 2")]
     assert done == list(STEPS)
     # The picture of the third piece is tried twice in any case.

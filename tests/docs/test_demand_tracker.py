@@ -9,9 +9,9 @@ from typing import Any
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import MockClock
 
 import trido
+from trido import testing
 
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "demand_tracker.py"))
 tracker: trido.Agent[Any] = EXAMPLE["tracker"]
@@ -55,9 +55,9 @@ def test_it_stays_within_bounds_and_tells_of_every_change_and_of_nothing_else(
 pauses = st.sampled_from([0.0, 60.0, 600.0])
 
 
-@given(st.lists(st.tuples(toggles | moves, pauses), max_size=20), st.random_module())
+@given(st.lists(st.tuples(toggles | moves, pauses), max_size=20), st.integers(0))
 def test_it_never_has_two_chains_of_ticks(
-    steps: list[tuple[trido.Signal, float]], randomness: object
+    steps: list[tuple[trido.Signal, float]], seed: int
 ) -> None:
     async def main() -> None:
         async with trido.open_runtime(clock=EXAMPLE["time_of_day"]) as rt:
@@ -71,4 +71,4 @@ def test_it_never_has_two_chains_of_ticks(
             await trio.sleep(10 * 600.0 + 30.0)
             assert ref.state().ticks - before.ticks == (10 if before.auto_decay else 0)
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    testing.run(main, seed=seed)

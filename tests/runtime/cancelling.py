@@ -51,7 +51,7 @@ class CancelAt(trio.abc.Instrument):
                 self._scope.cancel()
 
 
-def run_cancelled(main: Main, log: list[Any], step: int, when: When) -> bool:
+def run_cancelled(main: Main, log: list[Any], step: int, when: When, *, seed: int = 0) -> bool:
     """Run ``main`` and cancel it there; whether it lasted that long."""
 
     async def cancelled() -> bool:
@@ -65,7 +65,7 @@ def run_cancelled(main: Main, log: list[Any], step: int, when: When) -> bool:
                 trio.lowlevel.remove_instrument(instrument)
         return instrument.done
 
-    return testing.run(cancelled, seed=0, guarded=False)
+    return testing.run(cancelled, seed=seed, guarded=False)
 
 
 def at_every_step(make: Callable[[], Trial]) -> int:

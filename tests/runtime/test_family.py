@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import trio
 from attrs import evolve, frozen
-from trio.testing import MockClock
 
 import trido
 from tests.conformance.kit import played
 from tests.runtime import desk
 from tests.runtime.desk import Boom, Log, boom, do, note, settle
+from trido import testing
 from trido.runtime.place import AgentPlace
 from trido.supervision.place import as_place
 
@@ -994,4 +994,4 @@ def test_nothing_of_a_family_is_left_running() -> None:
         task = trio.lowlevel.current_task()
         assert not task.child_nurseries
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    testing.run(main)

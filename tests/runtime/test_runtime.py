@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import trio
 from attrs import frozen
-from trio.testing import MockClock
 
 import trido
 from tests.conformance.kit import played
 from tests.runtime import desk
 from tests.runtime.cancelling import CANCEL, Trial, at_every_step
 from tests.runtime.desk import Boom, Log, boom, do, note, reasons, settle
+from trido import testing
 
 
 @frozen
@@ -382,7 +382,7 @@ def test_nothing_is_left_running() -> None:
                 await rt.publish(note("1"))
         assert trio.lowlevel.current_statistics().tasks_living == before
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    testing.run(main)
 
 
 def noting(log: list[Any]) -> trido.Agent[Log]:

@@ -6,7 +6,6 @@ import gc
 import logging
 import signal
 import weakref
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
@@ -15,11 +14,7 @@ import trio
 import trio.testing
 
 import trido
-from trido import events
-
-
-def in_virtual_time(main: Callable[[], Awaitable[None]]) -> None:
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+from trido import events, testing
 
 
 async def idle() -> None:
@@ -218,7 +213,7 @@ def test_what_leaves_the_block_is_in_no_cycle(how: str, caplog: pytest.LogCaptur
     gc.collect()
     gc.disable()
     try:
-        in_virtual_time(main)
+        testing.run(main)
     finally:
         gc.enable()
 

@@ -16,6 +16,7 @@ import trio.testing
 from trio._core import _run
 
 import trido
+from trido import testing
 from trido.supervision import Supervisor
 from trido.supervision.alarms import Alarms
 from trido.supervision.bus import Bus
@@ -54,10 +55,6 @@ def broken_on(kind: type, monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...]
     monkeypatch.setattr(Machine, "handle", handle_or_break)
 
 
-def in_virtual_time(main: Callable[[], Awaitable[None]]) -> None:
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-
-
 async def idle() -> None:
     await trio.sleep_forever()
 
@@ -91,7 +88,7 @@ def test_a_broken_supervisor_kills_its_children_and_says_so(
         with pytest.raises(trido.SupervisorStopped):
             await sup.start_child(idle, id="more")
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 @pytest.mark.parametrize("kind", [RunEnded, Request])
@@ -108,7 +105,7 @@ def test_callers_learn_what_broke_the_supervisor(
         stopped = failed.value.exceptions[1]
         assert isinstance(stopped.__cause__, BrokenError)
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 def test_a_broken_supervisor_in_another_is_a_crash_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +117,7 @@ def test_a_broken_supervisor_in_another_is_a_crash_there(monkeypatch: pytest.Mon
             await sup["inner"].wait_running(after=1)
             assert isinstance(sup["inner"].last_crash, BrokenError)
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 def test_a_block_that_breaks_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +129,7 @@ def test_a_block_that_breaks_leaves_nothing_behind(monkeypatch: pytest.MonkeyPat
             async with trido.open_supervisor(trido.ChildSpec(shielded)):
                 monkeypatch.setattr(trido.Supervisor, "stop", stop)
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 def test_what_is_too_late_changes_nothing() -> None:
@@ -214,7 +211,7 @@ def test_a_kill_of_a_run_is_a_kill_once() -> None:
             run.kill()
             await sup["shielded"].wait_ended()
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 async def test_ready_is_said_once() -> None:
@@ -234,7 +231,7 @@ def test_things_say_what_they_are() -> None:
             assert repr(sup) == "<trido.Supervisor 'root' running>"
             assert repr(sup["idle"]) == "<trido.Child 'idle' running, run 1>"
 
-    in_virtual_time(main)
+    testing.run(main)
     assert repr(trido.BRUTAL_KILL) == "trido.BRUTAL_KILL"
 
 
@@ -323,7 +320,7 @@ def test_a_supervisor_that_cannot_even_begin(monkeypatch: pytest.MonkeyPatch) ->
             async with trido.open_supervisor(trido.ChildSpec(idle)):
                 raise AssertionError
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 def test_a_kill_and_an_end_may_cross() -> None:
@@ -341,7 +338,7 @@ def test_a_kill_and_an_end_may_cross() -> None:
 
     for seed in range(20):
         _run._r.seed(seed)
-        in_virtual_time(main)
+        testing.run(main)
 
 
 class NoPlace:
@@ -363,7 +360,7 @@ def test_a_place_that_cannot_start_crashes_as_its_child() -> None:
                 await sup._ask("start_child", "idle", child.record)
             assert isinstance(failed.value.__cause__, BrokenError)
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 def test_what_the_body_adds_to_its_own_cancellation_is_not_lost() -> None:
@@ -385,7 +382,7 @@ def test_what_the_body_adds_to_its_own_cancellation_is_not_lost() -> None:
             ):
                 nursery.start_soon(fails_on_its_way_out)
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 def test_an_interrupt_of_the_body_while_its_supervisor_stops_takes_all_graces() -> None:
@@ -406,7 +403,7 @@ def test_an_interrupt_of_the_body_while_its_supervisor_stops_takes_all_graces() 
                 raise KeyboardInterrupt
         assert trio.current_time() - started == 1
 
-    in_virtual_time(main)
+    testing.run(main)
 
 
 def test_observers_are_functions() -> None:
@@ -493,7 +490,7 @@ def test_the_log_says_when_a_restart_is_due(caplog: pytest.LogCaptureFixture) ->
         async with trido.open_supervisor(spec):
             await trio.sleep(3)
 
-    in_virtual_time(main)
+    testing.run(main)
     assert "child 'crash_at_1' (run 2) of 'root': restart attempt 2 in 2 s" in caplog.text
 
 
