@@ -14,7 +14,7 @@ import trido
 from tests.runtime.books import Books, keeper, office
 from tests.runtime.books import note as noted
 from tests.runtime.desk import Boom, Log, agent, boom, do, note, settle
-from trido.journal.operations import Commit
+from trido.journal.operations import Claim, Commit
 
 
 async def test_a_key_has_one_agent_and_all_get_its_ref() -> None:
@@ -156,6 +156,75 @@ async def test_one_that_is_just_ending_is_waited_for_and_started_anew() -> None:
         await trio.sleep(0.5)
         assert await rt.activate(slow.agent, "k") is ref
         assert (slow.starts, (await ref.call(note("a"))).seen) == (2, ("a",))
+
+
+async def _says(rt: trido.Runtime, log: trido.Agent[Log], said: list[object]) -> None:
+    ref = await rt.activate(log, "k")
+    said.append((await ref.call(note("a"))).seen[-1])
+
+
+async def test_one_that_is_to_stop_before_it_is_ready_is_started_anew() -> None:
+    slow, said = Slow(), list[object]()
+    async with trido.open_runtime() as rt, trio.open_nursery() as nursery:
+        nursery.start_soon(_says, rt, slow.agent, said)
+        await trio.sleep(0.5)
+        nursery.start_soon(rt.agent("log/k").stop)
+        nursery.start_soon(_says, rt, slow.agent, said)
+        await trio.sleep(2)
+        assert (said, slow.starts) == (["a", "a"], 2), "one start for all who ask"
+
+
+async def test_a_durable_one_that_is_to_stop_before_it_is_ready_is_started_anew() -> None:
+    books, log, said = Books(), keeper(), list[object]()
+    async with office(books, log) as rt, trio.open_nursery() as nursery:
+        release = books.hold()
+        nursery.start_soon(_says, rt, log, said)
+        await settle()
+        ref = rt.agent("log/k")
+        nursery.start_soon(ref.stop)
+        await settle()
+        release()
+        await settle()
+        assert (said, ref.status().state) == (["a"], "running")
+        assert sum(isinstance(one, Claim) for one in books.writes) == 2
+
+
+async def test_one_that_somebody_else_starts_meanwhile_is_waited_for() -> None:
+    slow, said = Slow(), list[object]()
+    other = Slow()
+    async with trido.open_runtime() as rt, trio.open_nursery() as nursery:
+        nursery.start_soon(rt.activate, other.agent, "first in the queue")
+        await settle()
+        nursery.start_soon(partial(rt.start_agent, slow.agent, id="log/k"))
+        await settle()
+        assert rt.find("log/k") is None
+        nursery.start_soon(_says, rt, slow.agent, said)
+        await trio.sleep(3)
+        assert (said, slow.starts) == (["a"], 1)
+
+
+async def test_a_name_that_is_no_agents_is_refused() -> None:
+    async with trido.open_runtime() as rt:
+        await rt.supervisor.start_child(trio.sleep_forever, id="log/k")
+        with pytest.raises(trido.ChildAlreadyStarted):
+            await rt.activate(agent(), "k")
+
+
+async def test_one_that_ends_by_itself_once_it_is_ready_is_no_live_agent() -> None:
+    log = agent()
+
+    @log.on_start
+    def start(state: Log) -> trido.Decision[Log]:
+        return state, [trido.Stop()]
+
+    @log.on_stop
+    async def stop(state: Log) -> Log:
+        await trio.sleep(1)
+        return state
+
+    async with trido.open_runtime() as rt:
+        with pytest.raises(trido.NoSuchAgent):
+            await rt.activate(log, "k")
 
 
 async def test_one_that_ends_as_it_starts_is_no_live_agent() -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import final
+from typing import TYPE_CHECKING, Any, final
 
 import trio
+
+if TYPE_CHECKING:
+    from trido.runtime.place import AgentPlace
 
 
 @final
 class Flight:
     """A start that somebody has asked for. Whoever asks meanwhile waits for the same."""
 
-    __slots__ = ("_error", "_over")
+    __slots__ = ("_error", "_over", "place")
 
     def __init__(self) -> None:
         self._over = trio.Event()
         self._error: BaseException | None = None
+        self.place: AgentPlace[Any] | None = None
+        """What is started, once there is one."""
 
     def land(self) -> None:
         """It is ready."""

@@ -11,6 +11,7 @@ from trido.runtime.agent import Agent
 from trido.runtime.errors import AgentParked, AlreadyRegistered, IntakeClosed, NoSuchAgent
 from trido.runtime.flight import Flight
 from trido.runtime.partition import check_partition, id_in, keyed
+from trido.supervision import ChildAlreadyStarted
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
@@ -31,16 +32,11 @@ class Keys:
     async def live(self, agent: Agent[Any], key: str, partition: str) -> AgentRef[Any]:
         """The one that is live, or soon will be: see `Runtime.activate`."""
         id = id_in(partition, keyed(agent.name, key))
-        flight = self._flights.get(id) or self._under_way(agent, id)
-        if flight is None:
-            await trio.lowlevel.checkpoint()
-        else:
-            self._runtime.supervisor.refuse_deadlock("activate an agent")
-            try:
-                await flight.wait()
-            except NoSuchAgent:  # it was just ending
-                return await self.live(agent, key, partition)
-        return self._place(agent, id).ref
+        await trio.lowlevel.checkpoint()
+        while True:
+            flight = self._flights.get(id) or self._under_way(agent, id)
+            if flight is None or await self._has_come(flight, id):
+                return self._place(agent, id).ref
 
     def _under_way(self, agent: Agent[Any], id: str) -> Flight | None:
         """The start to be waited for; None if it is live."""
@@ -48,12 +44,26 @@ class Keys:
             return self._begin(agent, id)
         place = self._place(agent, id)
         run = place.serving_run
-        return place.rouse() if run is None or run.phase != "serving" else None
+        if run is not None and run.phase == "serving":
+            return None
+        flight = place.rouse()
+        flight.place = place
+        return flight
+
+    async def _has_come(self, flight: Flight, id: str) -> bool:
+        """Wait until it is ready; whether it stays, for it may have been asked to stop before."""
+        self._runtime.supervisor.refuse_deadlock("activate an agent")
+        try:
+            await flight.wait()
+        except NoSuchAgent:  # it was just ending
+            return False
+        end = None if flight.place is None else flight.place.leaves
+        if end is not None and end.kind == "normal":  # the next one might do the same
+            raise NoSuchAgent(id)
+        return end is None and id in self._runtime.env.places
 
     def _place(self, agent: Agent[Any], id: str) -> AgentPlace[Any]:
-        place = self._runtime.env.places.get(id)
-        if place is None:
-            raise NoSuchAgent(id)  # it has ended already
+        place = self._runtime.env.places[id]
         if place.agent is not agent:
             raise AlreadyRegistered(id)
         if place.life == "parked":
@@ -71,13 +81,21 @@ class Keys:
 
     async def _start(self, agent: Agent[Any], id: str, flight: Flight) -> None:
         try:
-            await self._runtime.start_agent(agent, id=id)
+            ref = await self._runtime.start_agent(agent, id=id)
         except TridoError as error:
-            flight.fail(error)
+            self._did_not_start(flight, id, error)
         else:
+            flight.place = ref.place
             flight.land()
         finally:
             del self._flights[id]
+
+    def _did_not_start(self, flight: Flight, id: str, error: TridoError) -> None:
+        flight.place = self._runtime.env.places.get(id)
+        if flight.place is not None and isinstance(error, ChildAlreadyStarted):
+            flight.land()  # somebody else was first
+        else:
+            flight.fail(error)
 
 
 def check_key(agent: object, key: object, partition: object) -> None:

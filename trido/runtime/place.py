@@ -237,6 +237,14 @@ class AgentPlace(Sleeping[S]):
         return end.kind in ("crashed", "escalated", "ignored")
 
     @property
+    def leaves(self) -> End | None:
+        """How its run ends, or has ended, if there will be no other."""
+        if self.serving_run is not None:
+            return None
+        end = self._ended_run if self._run is None else self._run.end
+        return None if end is None or self.goes_on_after(end) else end
+
+    @property
     def ends_for_good(self) -> bool:
         """Whether nobody is to go on where it left off: neither a next run nor a next process.
 

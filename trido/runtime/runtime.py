@@ -124,7 +124,8 @@ class Runtime:
         However many ask at once, it is started once, and all get the same ref. It is started as by
         `start_agent`, with the settings of its definition. A start that fails fails for all who
         wait for it, and leaves nothing behind: the next to ask begins anew. If a caller is
-        cancelled, the start goes on for the others.
+        cancelled, the start goes on for the others. One that is asked to stop before it is ready
+        is started anew, once it has stopped, for all who asked.
 
         Its id is ``"<name of the definition>/<key>"``. In a ``partition`` it is another agent than
         that of the same key elsewhere, ``"//<partition>/<name>/<key>"``; and what it emits, to
