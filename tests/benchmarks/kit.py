@@ -96,6 +96,8 @@ class Storm:
         self.before: list[float] = []
         self.during: list[float] = []
         self.restarts: list[float] = []
+        self.runs = 0
+        """How many began, the siblings' too, where they are counted."""
         self._pings = self.before
 
     def begin(self) -> None:

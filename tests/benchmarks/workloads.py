@@ -53,8 +53,18 @@ class Workload:
         return next(metric for metric in self.metrics if metric.name == name)
 
 
-def _rate(unit: str, floor: float, aim: float) -> tuple[Metric]:
+def _rate(unit: str, floor: float, aim: float | None = None) -> tuple[Metric]:
     return (Metric("per_second", unit, "more", floor, aim),)
+
+
+def _storm(restart: Metric, siblings: Metric) -> tuple[Metric, ...]:
+    return (
+        restart,
+        siblings,
+        Metric("siblings_before_p50_us", "µs before, p50", "less"),
+        Metric("siblings_during_p50_us", "µs during, p50", "less"),
+        Metric("tick_ms", "ms a tick", "less"),
+    )
 
 
 WORKLOADS: Final = (
@@ -122,12 +132,9 @@ WORKLOADS: Final = (
         warm_up=100,
         grows=False,
         waits=True,
-        metrics=(
+        metrics=_storm(
             Metric("restart_p50_us", "µs to restart, p50", "less", 1.2, 0.8),
             Metric("siblings_ratio", "x before, siblings", "less", 1.5, 1.2, of_raw=False),
-            Metric("siblings_before_p50_us", "µs before, p50", "less"),
-            Metric("siblings_during_p50_us", "µs during, p50", "less"),
-            Metric("tick_ms", "ms a tick", "less"),
         ),
     ),
     Workload(
@@ -137,6 +144,35 @@ WORKLOADS: Final = (
         quick=50,
         warm_up=10,
         metrics=(Metric("kib_each", "KiB each", "less", 3.5, 1.0, of_raw=False),),
+    ),
+    Workload(
+        "W5f",
+        "supervised functions that wait, started and stopped",
+        size=10_000,
+        quick=20,
+        warm_up=1_000,
+        metrics=_rate("functions/s", 0.4),
+    ),
+    Workload(
+        "W6f",
+        "crashes of one function, 1 ms apart, beside 1,000 siblings as in W6",
+        size=1_000,
+        quick=20,
+        warm_up=100,
+        grows=False,
+        waits=True,
+        metrics=_storm(
+            Metric("restart_p50_us", "µs to restart, p50", "less", 3.0),
+            Metric("siblings_ratio", "x before, siblings", "less", of_raw=False),
+        ),
+    ),
+    Workload(
+        "W7f",
+        "supervised functions that wait",
+        size=10_000,
+        quick=50,
+        warm_up=10,
+        metrics=(Metric("kib_each", "KiB each", "less", 8.0, of_raw=False),),
     ),
     Workload(
         "W8",

@@ -13,7 +13,7 @@ from itertools import repeat
 from time import perf_counter
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from tests.benchmarks.kit import (
     CALLERS,
@@ -40,6 +40,7 @@ from tests.benchmarks.messages import Add, Counter, Crash, Ping, Probe, Token
 PACKAGE = ""
 
 Inbox = asyncio.Queue[Any]
+Function = Callable[..., Awaitable[None]]
 Behaviour = Callable[[Inbox], Awaitable[None]]
 
 
@@ -62,11 +63,11 @@ class Stage:
     registry: dict[str, asyncio.Task[None]]
 
 
-async def supervised(behave: Behaviour, inbox: Inbox, ready: asyncio.Future[None]) -> None:
+async def supervised(fn: Function, args: Iterable[Any], ready: asyncio.Future[None]) -> None:
     ready.set_result(None)
     while True:
         try:
-            await behave(inbox)
+            await fn(*args)
         except Exception:
             continue
 
@@ -82,10 +83,14 @@ async def stage() -> AsyncGenerator[Stage]:
 
 async def start(on: Stage, behave: Behaviour, id: str, size: int = MAILBOX) -> Inbox:
     inbox = Inbox(size)
-    ready = asyncio.get_running_loop().create_future()
-    on.registry[id] = on.group.create_task(supervised(behave, inbox, ready))
-    await ready
+    await start_function(on, id, behave, inbox)
     return inbox
+
+
+async def start_function(on: Stage, id: str, fn: Function, *args: Any) -> None:
+    ready = asyncio.get_running_loop().create_future()
+    on.registry[id] = on.group.create_task(supervised(fn, args, ready))
+    await ready
 
 
 async def stop(on: Stage, id: str) -> None:
@@ -295,11 +300,9 @@ async def ticks(number: int, siblings: list[Inbox], each: Callable[[], Awaitable
 
 async def crash_often(number: int) -> Figures:
     storm = Storm()
-    runs = 0
 
     async def stand_by(inbox: Inbox) -> None:
-        nonlocal runs
-        runs += 1
+        storm.runs += 1
         state = Counter()
         while True:
             message = await inbox.get()
@@ -323,7 +326,7 @@ async def crash_often(number: int) -> Figures:
         seconds = perf_counter() - began
         await settle()
         figures = storm.figures(number, seconds)
-        verify("the runs", runs, SIBLINGS + 1 + number)
+        verify("the runs", storm.runs, SIBLINGS + 1 + number)
         verify("the last run's state", await call(fragile, Probe()), Counter(2))
     return figures
 
@@ -345,6 +348,63 @@ async def idle(number: int) -> Figures:
 
 def w7(number: int) -> Figures:
     return asyncio.run(idle(number))
+
+
+# W5f, W6f, W7f: functions --------------------------------------------------------------------
+
+
+@define
+class Parked:
+    """How many runs of a function that waits there are."""
+
+    running: int = 0
+
+
+async def park(parked: Parked) -> None:
+    parked.running += 1
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        parked.running -= 1
+
+
+async def start_and_stop_functions(number: int) -> Figures:
+    parked = Parked()
+    async with stage() as on:
+        began = perf_counter()
+        for index in range(number):
+            await start_function(on, f"function-{index}", park, parked)
+        started = parked.running
+        for id in list(on.registry):
+            await stop(on, id)
+        figures = per_second(number, began)
+        verify("started", started, number)
+        verify("left", (len(on.registry), parked.running), (0, 0))
+    return figures
+
+
+def w5f(number: int) -> Figures:
+    return asyncio.run(start_and_stop_functions(number))
+
+
+def w6f(number: int) -> Figures:
+    """By hand, an actor is a function."""
+    return w6(number)
+
+
+async def idle_functions(number: int) -> Figures:
+    parked = Parked()
+    async with stage() as on:
+        memory = Memory()
+        for index in range(number):
+            await start_function(on, f"function-{index}", park, parked)
+        figures = memory.each(number)
+        verify("running", parked.running, number)
+    return figures
+
+
+def w7f(number: int) -> Figures:
+    return asyncio.run(idle_functions(number))
 
 
 # W8: fairness --------------------------------------------------------------------------------

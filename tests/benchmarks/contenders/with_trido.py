@@ -19,6 +19,7 @@ from attrs import frozen
 
 import trido
 from tests.benchmarks.bare import bare
+from tests.benchmarks.contenders import trido_functions
 from tests.benchmarks.kit import (
     CALLERS,
     FEW,
@@ -318,6 +319,22 @@ async def idle(number: int) -> Figures:
 
 def w7(number: int) -> Figures:
     return trio.run(idle, number)
+
+
+# W5f, W6f, W7f: functions --------------------------------------------------------------------
+
+
+def w5f(number: int) -> Figures:
+    return trio.run(trido_functions.start_and_stop, number)
+
+
+def w6f(number: int) -> Figures:
+    with without_log():
+        return trio.run(trido_functions.crash_often, number)
+
+
+def w7f(number: int) -> Figures:
+    return trio.run(trido_functions.idle, number)
 
 
 # W8: fairness --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 
 import trio
 import trio.testing
-from attrs import frozen
+from attrs import define, frozen
 
 from tests.benchmarks.group_commit import least
 from tests.benchmarks.kit import (
@@ -47,6 +47,7 @@ PACKAGE = "trio"
 
 Inbox = trio.MemoryReceiveChannel[Any]
 Outbox = trio.MemorySendChannel[Any]
+Function = Callable[..., Awaitable[None]]
 Behaviour = Callable[[Inbox], Awaitable[None]]
 
 
@@ -63,7 +64,6 @@ class Ask:
 
 @frozen
 class Actor:
-    outbox: Outbox
     scope: trio.CancelScope
     over: trio.Event
 
@@ -76,13 +76,13 @@ class Stage:
     registry: dict[str, Actor]
 
 
-async def supervised(behave: Behaviour, inbox: Inbox, *, task_status: trio.TaskStatus[Any]) -> None:
+async def supervised(fn: Function, *args: Any, task_status: trio.TaskStatus[Any]) -> None:
     over = trio.Event()
     with trio.CancelScope() as scope:
         task_status.started((scope, over))
         while True:
             try:
-                await behave(inbox)
+                await fn(*args)
             except Exception:
                 continue
     over.set()
@@ -97,9 +97,13 @@ async def stage() -> AsyncGenerator[Stage]:
 
 async def start(on: Stage, behave: Behaviour, id: str, size: int = MAILBOX) -> Outbox:
     outbox, inbox = trio.open_memory_channel[Any](size)
-    scope, over = await on.nursery.start(supervised, behave, inbox)
-    on.registry[id] = Actor(outbox, scope, over)
+    await start_function(on, id, behave, inbox)
     return outbox
+
+
+async def start_function(on: Stage, id: str, fn: Function, *args: Any) -> None:
+    scope, over = await on.nursery.start(supervised, fn, *args)
+    on.registry[id] = Actor(scope, over)
 
 
 async def stop(on: Stage, id: str) -> None:
@@ -299,13 +303,11 @@ async def ticks(number: int, siblings: list[Outbox], each: Callable[[], Awaitabl
     await trio.testing.wait_all_tasks_blocked(TICK)
 
 
-async def crash_often(number: int) -> Figures:
-    storm = Storm()
-    runs = 0
+def standing_by(storm: Storm) -> Behaviour:
+    """What crashes, and what its siblings are."""
 
     async def stand_by(inbox: Inbox) -> None:
-        nonlocal runs
-        runs += 1
+        storm.runs += 1
         state = Counter()
         while True:
             message = await inbox.receive()
@@ -318,6 +320,12 @@ async def crash_often(number: int) -> Figures:
                 state = Counter(state.value + 1)
                 message.answer.send_nowait(state)
 
+    return stand_by
+
+
+async def crash_often(number: int) -> Figures:
+    storm = Storm()
+    stand_by = standing_by(storm)
     async with stage() as on:
         siblings = await start_all(on, stand_by, SIBLINGS)
         fragile = await start(on, stand_by, "fragile")
@@ -326,7 +334,7 @@ async def crash_often(number: int) -> Figures:
         began = perf_counter()
         await ticks(number, siblings, partial(crash_and_call, fragile, storm))
         figures = storm.figures(number, perf_counter() - began)
-        verify("the runs", runs, SIBLINGS + 1 + number)
+        verify("the runs", storm.runs, SIBLINGS + 1 + number)
         verify("the last run's state", await call(fragile, Probe()), Counter(2))
     return figures
 
@@ -349,6 +357,65 @@ async def idle(number: int) -> Figures:
 
 def w7(number: int) -> Figures:
     return trio.run(idle, number)
+
+
+# W5f, W6f, W7f: functions --------------------------------------------------------------------
+
+
+@define
+class Parked:
+    """How many runs of a function that waits there are."""
+
+    running: int = 0
+
+
+async def park(parked: Parked) -> None:
+    parked.running += 1
+    try:
+        await trio.sleep_forever()
+    finally:
+        parked.running -= 1
+
+
+async def start_and_stop_functions(number: int) -> Figures:
+    parked = Parked()
+    async with stage() as on:
+        began = perf_counter()
+        for index in range(number):
+            await start_function(on, f"function-{index}", park, parked)
+        await trio.testing.wait_all_tasks_blocked()
+        started = parked.running
+        for id in list(on.registry):
+            await stop(on, id)
+        figures = per_second(number, began)
+        verify("started", started, number)
+        verify("left", (parked.running, len(on.nursery.child_tasks)), (0, 0))
+    return figures
+
+
+def w5f(number: int) -> Figures:
+    return trio.run(start_and_stop_functions, number)
+
+
+def w6f(number: int) -> Figures:
+    """By hand, an actor is a function."""
+    return w6(number)
+
+
+async def idle_functions(number: int) -> Figures:
+    parked = Parked()
+    async with stage() as on:
+        memory = Memory()
+        for index in range(number):
+            await start_function(on, f"function-{index}", park, parked)
+        await trio.testing.wait_all_tasks_blocked()
+        figures = memory.each(number)
+        verify("running", parked.running, number)
+    return figures
+
+
+def w7f(number: int) -> Figures:
+    return trio.run(idle_functions, number)
 
 
 # W8: fairness --------------------------------------------------------------------------------
