@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 import trido
+from tests.testing.agents import quiet
+from trido import testing
 from trido.testing import no_task_left, state_equals_fold, stops_within
 from trido.testing.guest import GuestRun
 from trido.testing.machine import RuntimeMachine, runtime_machine
@@ -174,6 +178,65 @@ def test_what_ends_the_runtime_is_raised_at_once() -> None:
     machine.begin(0)
     with pytest.raises(SystemExit):
         machine.do(lambda: machine.ref("a").place.crash(SystemExit(3)))
+    machine.teardown()
+
+
+@pytest.mark.parametrize("when", ["as it starts", "in a turn", "in time", "as it stops"])
+def test_what_no_seed_decides_is_told_with_its_place(when: str) -> None:
+    agent = account_of()
+
+    def looks_at_the_clock(now: str) -> None:
+        if now == when:
+            time.monotonic()
+
+    @agent.on_start
+    def on_start(state: Account, turn: trido.Turn) -> trido.Decision[Account]:
+        looks_at_the_clock("as it starts")
+        return state, [trido.Schedule(5.0, trido.Signal("tick"))]
+
+    @agent.on("look")
+    def look(state: Account, data: object) -> Account:
+        looks_at_the_clock("in a turn")
+        return state
+
+    @agent.on("tick")
+    def tick(state: Account, data: object) -> Account:
+        looks_at_the_clock("in time")
+        return state
+
+    @agent.on_stop
+    def on_stop(state: Account, turn: trido.Turn) -> Account:
+        looks_at_the_clock("as it stops")
+        return state
+
+    line = looks_at_the_clock.__code__.co_firstlineno + 2
+    with quiet(), pytest.raises(testing.NotReproducible, match=r"time.monotonic\(\)") as caught:
+        judge(runtime_machine({"a": agent}, in_the_end=[not_crashed_by_it]))
+    assert caught.value.place == f"{__file__}:{line}"
+    assert sys.getprofile() is None
+    judge(runtime_machine({"a": agent}, guarded=False), max_examples=3)
+
+
+def not_crashed_by_it(recorder: testing.Recorder) -> None:
+    """So that what came of it would be told instead, if anything was."""
+    assert not any(isinstance(one.reason, testing.NotReproducible) for one in recorder.crashes)
+
+
+def test_what_ends_the_runtime_in_time_is_raised_by_what_lets_it_pass() -> None:
+    agent = account_of()
+
+    @agent.on_start
+    def on_start(state: Account, turn: trido.Turn) -> trido.Decision[Account]:
+        return state, [trido.Schedule(5.0, trido.Signal("exit"))]
+
+    @agent.on("exit")
+    def leave(state: Account, data: object) -> Account:
+        raise SystemExit(3)
+
+    machine = runtime_machine({"a": agent})()
+    machine.begin(0)
+    with pytest.raises(SystemExit):
+        machine.advance(10.0)
     machine.teardown()
 
 

@@ -18,6 +18,9 @@ import outcome
 import trio
 from trio.testing import MockClock
 
+from trido.testing.plan_errors import NotReproducible
+from trido.testing.schedule_guard import Guard
+
 TICKS: Final = 100_000
 """What takes more to come to rest never will."""
 RUN_CONTEXT: Final = cast("Any", trio._core._run.GLOBAL_RUN_CONTEXT)
@@ -34,9 +37,12 @@ class GuestRun:
     Args:
       main: an async function. Have it wait for what ends it.
       seed: what decides the order of tasks.
+      guarded: whether to look out for what no seed decides. It makes the run several times slower.
     """
 
-    def __init__(self, main: Callable[[], Awaitable[object]], *, seed: int) -> None:
+    def __init__(
+        self, main: Callable[[], Awaitable[object]], *, seed: int, guarded: bool = False
+    ) -> None:
         self.clock: Final = MockClock()
         self.result: outcome.Outcome[object] | None = None
         """How it ended; None as long as it has not."""
@@ -45,6 +51,7 @@ class GuestRun:
         self._token: trio.lowlevel.TrioToken | None = None
         self._runner: Any = None
         self._patches = ExitStack()
+        self._guard: Final = Guard(on=guarded)
         for name, value in {
             # When it has nothing to do, a guest run waits for the world in a thread. This world is
             # the host, so it just waits.
@@ -109,14 +116,16 @@ class GuestRun:
         A run that does not end by that is given up, so that another can begin.
 
         Raises:
+          NotReproducible: it used a thread, real time, or chance of its own.
           BaseException: whatever ``main`` raised.
         """
-        if self.result is None:
-            self.do(finish)
-        if self.result is None:
-            self._give_up()
-        else:
-            self.result.unwrap()
+        with self._guard.told():
+            if self.result is None:
+                self.do(finish)
+            if self.result is None:
+                self._give_up()
+            else:
+                self.result.unwrap()
 
     def _go_on(self, ticks: int | None = None) -> None:
         idle, self._idle = self._idle, None
@@ -125,11 +134,17 @@ class GuestRun:
             idle(outcome.Value([]))
         self._settle(ticks)
 
+    @property
+    def unreplayable(self) -> NotReproducible | None:
+        """What it used that no seed decides, if anything was found. `close` raises it."""
+        return self._guard.found
+
     def _settle(self, ticks: int | None = None) -> None:
-        for _ in range(TICKS if ticks is None else ticks):
-            if not self._callbacks:
-                return
-            self._callbacks.popleft()()
+        with self._guard:
+            for _ in range(TICKS if ticks is None else ticks):
+                if not self._callbacks:
+                    return
+                self._callbacks.popleft()()
         if ticks is None:
             self._give_up()
             raise AssertionError("it never comes to rest")

@@ -79,6 +79,8 @@ class RuntimeMachine(RuleBasedStateMachine):
     """Strategies for classes that cannot be told how to build, as for ``values``."""
     crashes: ClassVar[bool] = True
     """Whether agents are crashed."""
+    guarded: ClassVar[bool] = True
+    """Whether to look out for what no seed decides. It makes each step several times slower."""
 
     rt: Runtime
     """The runtime."""
@@ -100,7 +102,7 @@ class RuntimeMachine(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         """Open the runtime and start its agents, in the order of ``seed``."""
         self.recorder = Recorder()
-        run = GuestRun(self._main, seed=seed)
+        run = GuestRun(self._main, seed=seed, guarded=self.guarded)
         if run.result is not None:
             run.close(lambda: None)
         self._run = run
@@ -123,17 +125,22 @@ class RuntimeMachine(RuleBasedStateMachine):
 
         Raises:
           AssertionError: it does not.
+          NotReproducible: something uses a thread, real time, or chance of its own.
           BaseException: whatever ``fn`` raises, or has ended the runtime.
         """
         run = self._run
         if run is None:
             raise RuntimeError("no runtime is open: this is for rules, and for what they call")
         for one in (fn, self._check):
-            run.do(partial(self._guarded, one))
-            for error in self._faults:
-                raise error
+            if run.result is None:
+                run.do(partial(self._guarded, one))
             if run.result is not None:  # something has ended it
                 self._run = None
+            if run.unreplayable is not None:
+                raise run.unreplayable
+            for error in self._faults:
+                raise error
+            if run.result is not None:
                 run.close(lambda: None)
 
     def _guarded(self, fn: Callable[[], object]) -> None:
@@ -245,6 +252,7 @@ def runtime_machine(
     in_the_end: Sequence[Invariant] = (),
     types: Types | None = None,
     crashes: bool = True,
+    guarded: bool = True,
     **options: Any,
 ) -> type[RuntimeMachine]:
     """A `RuntimeMachine` of these agents.
@@ -257,6 +265,7 @@ def runtime_machine(
       in_the_end: what holds once all has ended.
       types: as for ``values``.
       crashes: whether agents are crashed.
+      guarded: whether to look out for what no seed decides.
       **options: what `trido.open_runtime` is given besides.
 
     Raises:
@@ -265,5 +274,5 @@ def runtime_machine(
     if not agents or not all(isinstance(one, Agent) for one in agents.values()):
         raise SpecError("agents", agents, "trido.Agents by their ids", of="runtime_machine")
     said = {"agents": dict(agents), "always": tuple(always), "in_the_end": tuple(in_the_end)}
-    more = {"types": types, "crashes": crashes, "options": options}
+    more = {"types": types, "crashes": crashes, "guarded": guarded, "options": options}
     return type("RuntimeMachine", (RuntimeMachine,), {**said, **more})

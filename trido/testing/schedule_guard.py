@@ -73,7 +73,8 @@ class Guard:
 
     def __init__(self, *, on: bool) -> None:
         self._on = on
-        self._found: NotReproducible | None = None
+        self.found: NotReproducible | None = None
+        """What it found first."""
         self._before: Any = None
 
     @contextmanager
@@ -82,11 +83,11 @@ class Guard:
         try:
             yield
         except BaseException as error:
-            if self._found is not None:
-                raise self._found from error  # noqa: ASYNC104  # it is what ended it
+            if self.found is not None:
+                raise self.found from error  # noqa: ASYNC104  # it is what ended it
             raise
-        if self._found is not None:
-            raise self._found
+        if self.found is not None:
+            raise self.found
 
     def __enter__(self) -> None:
         if self._on:
@@ -119,9 +120,10 @@ class Guard:
         self, found: tuple[str, str], frame: FrameType
     ) -> None:  # pragma: no cover - as above
         what, remedy = found
-        if self._found is None:
-            self._found = NotReproducible(what, _place(frame), remedy)
-        raise self._found
+        error = NotReproducible(what, _place(frame), remedy)
+        if self.found is None:
+            self.found = error
+        raise error
 
 
 def _caller(frame: FrameType | None) -> FrameType | None:  # pragma: no cover - as above
