@@ -4,7 +4,7 @@ import os
 import signal
 from importlib.util import find_spec
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # No deadlines: they measure the machine. A test that sets max_examples itself takes no part.
 settings.register_profile("default", deadline=None)
@@ -16,6 +16,10 @@ settings.register_profile(
     max_examples=10_000,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
+)
+# For tests.mutation: a failure is enough, and need not be small.
+settings.register_profile(
+    "mutation", settings.get_profile("ci"), max_examples=25, phases=[Phase.generate]
 )
 # Whoever starts tests in the background may have Ctrl-C ignored, which some of them raise.
 signal.signal(signal.SIGINT, signal.default_int_handler)
