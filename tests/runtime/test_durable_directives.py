@@ -75,17 +75,23 @@ async def test_what_was_not_done_when_the_process_was_killed_is_carried_out_firs
         assert books.standing() == ["1.0 Charge done", "1.1 Charge done"]
 
 
-async def test_attempts_are_counted_before_each_try_and_after_five_it_is_dead() -> None:
-    books = Books()
-    agent = payer(Charge("x", 10**6))
-    for n in range(5):
-        till = Till()
-        async with killed(books, agent, till=till) as rt:
-            ref = await rt.start_agent(agent, id="a")
+async def kill(times: int, books: Books, *agents: trido.Agent[Log], **options: Any) -> None:
+    """Have the first agent commit what it is to, and kill its process so many times."""
+    for n in range(times):
+        async with killed(books, *agents, **options) as rt:
+            for agent in agents[1:]:
+                await rt.start_agent(agent, id=agent.name)
+            ref = await rt.start_agent(agents[0], id="a")
             if n == 0:
                 await ref.call(do("pay"))
             await settle()
-            assert till.lines == "<x"
+
+
+async def test_attempts_are_counted_before_each_try_and_after_five_it_is_dead() -> None:
+    books, till = Books(), Till()
+    agent = payer(Charge("x", 10**6))
+    await kill(5, books, agent, till=till)
+    assert till.log.count("<x") == 5
     till = Till()
     async with office(books, agent, till=till) as rt:
         await rt.start_agent(agent, id="a")
@@ -98,6 +104,56 @@ async def test_attempts_are_counted_before_each_try_and_after_five_it_is_dead() 
         await settle()
         assert till.lines == "<x"
         assert books.standing() == ["1.0 Charge pending"]
+
+
+async def test_a_directive_that_was_tried_often_enough_says_that_nothing_is_known_of_it() -> None:
+    books, till = Books(), Till()
+    agent = payer(Charge("x", 10**6))
+    await kill(5, books, agent, till=till)
+    for _ in range(2):  # in the process that gives it up, and in the next
+        async with office(books, agent, till=till) as rt:
+            await rt.start_agent(agent, id="a")
+            await settle()
+            (letter,) = rt.dead_letters
+            assert isinstance(letter.reason, trido.GivenUp)
+            assert letter.reason.why == (
+                "tried 5 times, and not heard of again: it may have been done, or not"
+            )
+    again = Till()
+    async with office(books, agent, till=again) as rt:
+        await rt.resolve("a/1.0", "retry")
+        await settle()
+        assert again.lines == "<x"
+        assert [one.id for one in again.deliveries] == ["a/1.0"], "a receiver knows it again"
+        assert list(rt.dead_letters) == []
+
+
+async def test_only_what_is_tried_is_counted_and_not_what_waits_behind_it() -> None:
+    books, till = Books(), Till()
+    agent = payer(Charge("x", 10**6), Charge("y"))
+    await kill(7, books, agent, till=till)
+    assert (till.log.count("<x"), till.log.count("<y")) == (5, 1)
+    assert books.standing() == ["1.0 Charge dead", "1.1 Charge done"]
+
+
+async def test_a_signal_that_waits_for_another_to_be_served_is_not_counted() -> None:
+    books = Books()
+    emits = [trido.Emit(trido.Signal("slow", 10**6), to="b"), trido.Emit(note("hi"), to="b")]
+    agent, other = keeper(does={"pay": emits}), keeper("b")
+    await kill(7, books, agent, other)
+    assert books.standing() == ["1.0 Emit dead", "1.1 Emit done"]
+    assert len(books.history("b")) == 1
+
+
+async def test_a_run_that_waits_for_room_is_not_counted() -> None:
+    books, jobs = Books(), Jobs()
+    agent = keeper(does={"pay": [jobs.run("x", 1e6), jobs.run("y", 1.0)]}, runs=1)
+    await kill(6, books, agent, actions=(jobs.work,))
+    async with office(books, agent, actions=(jobs.work,)) as rt:
+        await rt.drain()
+        await settle()
+    assert (jobs.log.count("<x"), jobs.log.count("<y")) == (5, 2)
+    assert books.standing()[:2] == ["1.0 Run dead", "1.1 Run done"]
 
 
 async def test_at_most_once_is_started_before_the_executor_is_called() -> None:

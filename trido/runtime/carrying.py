@@ -201,7 +201,7 @@ _BUS: Final = "bus"
 class Publishing:
     """A signal that some subscribers have no room for yet."""
 
-    __slots__ = ("_bus", "_place", "_publication", "_signal", "_standing")
+    __slots__ = ("_begins", "_bus", "_is_over", "_place", "_publication", "_signal", "_standing")
 
     def __init__(self, place: Place, bus: Bus, signal: Signal, standing: Standing | None) -> None:
         self._standing = standing
@@ -209,18 +209,29 @@ class Publishing:
         self._bus = bus
         self._signal = signal
         self._publication: Publication | None = None
+        self._begins = self._is_over = False
 
     def begin(self) -> bool:
         """Offer it to everybody."""
+        self._begins = True
+        if self._standing is None:
+            self._offer()
+        else:
+            self._standing.try_then(self._offer)
+        self._begins = False
+        return self._is_over
+
+    def _offer(self) -> None:
         self._publication = self._bus.offer(self._signal, self._done)
-        if self._publication is None and self._standing is not None:
-            self._standing.done()
-        return self._publication is None
+        if self._publication is None:
+            self._done()
 
     def _done(self) -> None:
+        self._is_over = True
         if self._standing is not None:
             self._standing.done()
-        self._place.outbox.done(_BUS)
+        if not self._begins:
+            self._place.outbox.done(_BUS)
 
     def give_up(self) -> None:
         """Its publisher has ended."""
@@ -258,7 +269,6 @@ class Errand:
         "_directive",
         "_executor",
         "_gone",
-        "_is_given_up",
         "_place",
         "_scope",
         "_standing",
@@ -276,7 +286,6 @@ class Errand:
         standing: Standing | None = None,
     ) -> None:
         self._standing = standing
-        self._is_given_up = False
         self._place = place
         self._executor = executor
         self._directive = directive
@@ -288,15 +297,15 @@ class Errand:
     def begin(self) -> bool:
         """Call the executor; if it must not be called twice, when that is durable."""
         standing = self._standing
-        if standing is not None and self._executor.delivery == "at_most_once":
+        if standing is None:
+            self._begin()
+        elif self._executor.delivery == "at_most_once":
             standing.start(self._begin)
         else:
-            self._begin()
+            standing.try_then(self._begin)
         return False
 
     def _begin(self) -> None:
-        if self._is_given_up:
-            return
         self._scope = trio.CancelScope()
         self._place.spawn(self._carry_out, self._scope)
 
@@ -333,7 +342,6 @@ class Errand:
 
     def give_up(self) -> None:
         """Its agent has ended."""
-        self._is_given_up = True
         if self._scope is None:
             self._bury(AgentStopped(self._place.id))
         else:

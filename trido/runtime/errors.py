@@ -188,7 +188,7 @@ class OutcomeUnknown(_About):
 
 
 class GivenUp(_About):
-    """A committed directive was given up in an earlier process.
+    """A committed directive was given up: by an earlier process, or after too many tries.
 
     Attributes:
       why: what was said then.

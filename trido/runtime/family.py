@@ -381,6 +381,8 @@ class FamilyErrand:
     async def _carry_out(self, run: AgentRun[Any]) -> None:
         place = self._place
         try:
+            if self._standing is not None:
+                await self._standing.tried()
             carries_out = run.carries_out
             if not (carries_out and await self._family.carry_out(self._directive, self._standing)):
                 return  # the next run does it, if there is one

@@ -39,11 +39,15 @@ def carry_out(place: Place, directive: Directive, standing: Standing) -> None:
     elif isinstance(directive, _FAMILY):
         place.outbox.put(FamilyErrand.LANE, FamilyErrand(place, directive, standing))
     elif isinstance(directive, _AT_ONCE):
-        carrying.carry_out(place, directive, carrying.Origin(standing.cause))
-        standing.done()
+        standing.try_then(lambda: _at_once(place, directive, standing))
     else:
         executor = place.env.executors[type(directive)]
         carrying.send_out(place, executor, directive, directive, standing.cause, standing=standing)
+
+
+def _at_once(place: Place, directive: Directive, standing: Standing) -> None:
+    carrying.carry_out(place, directive, carrying.Origin(standing.cause))
+    standing.done()
 
 
 def carry_out_when_there(place: Place, emit: Emit, standing: Standing) -> None:
@@ -132,9 +136,12 @@ class Posted(Envelope):
     def begin(self) -> bool:
         """Put it into the mailbox, or have it wait for room."""
         self._begins = True
-        self._receiver.deliver(self)
+        self._standing.try_then(self._deliver)
         self._begins = False
         return self._is_over
+
+    def _deliver(self) -> None:
+        self._receiver.deliver(self)
 
     def answer(self, value: object) -> None:
         """The turn of it is committed."""

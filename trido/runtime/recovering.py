@@ -15,7 +15,7 @@ from trido.journal.rows import Entry, Recovery
 from trido.journal.session import Session
 from trido.runtime.keep import carry_out_when_there
 from trido.runtime.standing import ATTEMPTS, Ledger, Standing, is_over, tell_unknown
-from trido.runtime.writing import is_for_once, traced
+from trido.runtime.writing import traced
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
@@ -107,16 +107,8 @@ def not_kept(id: str, entry: Entry) -> Signal:
 
 
 def try_again(place: AgentPlace[Any], directive: Directive, standing: Standing) -> None:
-    """Carry out a directive once more, when that is counted."""
-    if is_for_once(place, directive):  # it is counted when it is started
-        _carry_out(place, directive, standing)
-    else:
-        standing.count_then(lambda: _carry_out(place, directive, standing))
-
-
-def _carry_out(place: AgentPlace[Any], directive: Directive, standing: Standing) -> None:
-    if place.has_ended:
-        return  # it is in the journal, for a later run
+    """Carry out a directive once more. What waits for others is counted when it is tried."""
+    standing.again()
     if isinstance(directive, Emit):
         carry_out_when_there(place, directive, standing)
     else:

@@ -165,8 +165,9 @@ class Runs:
     async def _carry_out(self, flight: Flight) -> Signal | None:
         """Run the action; the signal that tells of it, if one is to."""
         directive, standing = flight.directive, flight.standing
-        if standing is not None and directive.delivery == "at_most_once":
-            await standing.started()
+        if standing is not None:
+            counted = standing.started if directive.delivery == "at_most_once" else standing.tried
+            await counted()
         meters = self._place.env.meters
         result = await execute(
             directive.action, directive.params, where=directive.where, meters=meters

@@ -20,7 +20,7 @@ from trido.agents import Signal
 from trido.agents.directive import Directive
 from trido.agents.errors import AgentError
 from trido.journal.errors import Unavailable
-from trido.runtime.errors import OutcomeUnknown
+from trido.runtime.errors import GivenUp, OutcomeUnknown
 from trido.values import ByFields
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 ATTEMPTS: Final = 5
 """How often a directive is tried whose outcome is not known."""
 
-
 UNKNOWN: Final = "agent.directive.unknown"
+_DOUBT: Final = "it may have been done, or not"
 
 
 @final
@@ -59,6 +59,7 @@ class Standing:
         "goes_by",
         "has_begun",
         "id",
+        "is_counted",
         "is_unknown",
         "status",
         "why",
@@ -72,6 +73,8 @@ class Standing:
         """The signal whose turn committed it."""
         self.attempts: int = attempts
         """How many are counted."""
+        self.is_counted: bool = True
+        """Its next try is: the first is counted with the commit."""
         self.go: Callable[[], object] | None = None
         """What is to be done once an attempt is counted."""
         self.goes_by: Status = "pending"
@@ -115,9 +118,25 @@ class Standing:
         self.start(begun.set)
         await begun.wait()
 
-    def count_then(self, go: Callable[[], object]) -> None:
-        """Call ``go`` once another attempt is counted."""
-        self._then("pending", go)
+    def try_then(self, go: Callable[[], object]) -> None:
+        """Call ``go`` once this try is counted. What waits in a lane is not tried yet."""
+        if self.is_counted:
+            go()
+        else:
+            self.is_counted = True
+            self._then("pending", go)
+
+    async def tried(self) -> None:
+        """Wait until this try is counted, if it is not."""
+        if not self.is_counted:
+            begun = trio.Event()
+            self.try_then(begun.set)
+            await begun.wait()
+
+    def again(self) -> None:
+        """It is tried once more; if the journal took it for settled, that is so no longer."""
+        self.is_counted = False
+        self._ledger.tell(self)
 
     def _then(self, by: Status, go: Callable[[], object]) -> None:
         self.attempts += 1
@@ -128,7 +147,7 @@ class Standing:
         """Count another attempt, which the next run makes; False if there were enough."""
         if self.attempts >= ATTEMPTS:
             return False
-        self.count_then(_nothing)
+        self._then("pending", _nothing)
         return True
 
     def is_first_told(self) -> bool:
@@ -176,6 +195,7 @@ class Ledger:
 
     def forget(self, standing: Standing) -> None:
         """It is none of this run's any more."""
+        standing.go = None
         self._open.pop(standing.id, None)
 
     @property
@@ -203,7 +223,7 @@ class Ledger:
             self._send(Resolve(self._durable.key, *standing.id, "retry"), _nothing)
         if standing.status is not None:
             self._mark(standing, standing.status, standing.why, self.forget)
-        else:
+        elif standing.go is not None:
             self._mark(standing, standing.goes_by, "", self._go)
 
     def _mark(
@@ -262,8 +282,9 @@ def is_over(place: AgentPlace[Any], directive: Directive, standing: Standing) ->
         standing.settle("unknown", "it was interrupted")
         tell_unknown(place, directive, standing)
     else:
-        standing.settle("dead", f"tried {standing.attempts} times")
-        bury(place, directive, standing, OutcomeUnknown(place.id))
+        why = f"tried {standing.attempts} times, and not heard of again: {_DOUBT}"
+        standing.settle("dead", why)
+        bury(place, directive, standing, GivenUp(place.id, why))
 
 
 def tell_unknown(place: AgentPlace[Any], directive: Directive, standing: Standing) -> None:
