@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import datetime as dt
 import inspect
 import os
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 import trio
+import uuid_utils.compat
 
 import trido
 from tests.testing.agents import Add, Count, quiet, signal
@@ -228,6 +230,44 @@ def at_socket() -> object:
     return socket.socket()
 
 
+def at_clock() -> object:
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def at_ctime() -> object:
+    return time.ctime()
+
+
+def at_localtime() -> object:
+    return time.localtime()
+
+
+def at_strftime() -> object:
+    return time.strftime("%H:%M")
+
+
+def at_uuid7() -> object:
+    return uuid_utils.compat.uuid7()
+
+
+def at_shell() -> object:
+    return os.system("true")
+
+
+def at_start_new_thread() -> object:
+    return _thread.start_new_thread(print, ())
+
+
+def at_random_from_before() -> object:
+    return BEFORE.random()
+
+
+def at_seeded_from_before() -> object:
+    return SEEDED_BEFORE.randint(1, 6)
+
+
+BEFORE = random.Random()
+SEEDED_BEFORE = random.Random(1)
 USES: list[Callable[[], object]] = [
     at_time,
     at_now,
@@ -245,6 +285,15 @@ USES: list[Callable[[], object]] = [
     at_thread,
     at_process,
     at_socket,
+    at_clock,
+    at_ctime,
+    at_localtime,
+    at_strftime,
+    at_uuid7,
+    at_shell,
+    at_start_new_thread,
+    at_random_from_before,
+    at_seeded_from_before,
 ]
 
 
@@ -290,6 +339,20 @@ def test_who_hides_what_cannot_be_replayed_is_told_nevertheless() -> None:
         testing.run(main)
     with quiet():
         testing.run(main, guarded=False)
+
+
+def test_what_no_clock_has_a_say_in_is_replayed() -> None:
+    own = random.Random(1)
+
+    async def main() -> list[object]:
+        own.seed(3)
+        made = random.Random(4)
+        turn = trido.Turn(agent_id="a", revision=1)
+        chance = [own.random(), made.getrandbits(9), made.choice("abc"), turn.random.random()]
+        moment = time.gmtime(0)
+        return [*chance, time.ctime(0), time.strftime("%H", moment), time.asctime(moment)]
+
+    assert testing.run(main) == testing.run(main)
 
 
 def test_what_libraries_do_is_their_affair() -> None:

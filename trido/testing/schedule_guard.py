@@ -6,7 +6,9 @@ process, tell real time, or give chance of their own, if they come from the user
 
 from __future__ import annotations
 
+import _thread
 import datetime as dt
+import dis
 import os
 import random
 import socket
@@ -20,8 +22,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Final, final
+from weakref import WeakSet
 
 import trio
+import uuid_utils
 
 from trido.testing.plan_errors import NotReproducible
 
@@ -30,27 +34,36 @@ _CHANCE: Final = "use turn.random or turn.uuid, or a random.Random(...) with a s
 _THREAD: Final = 'use a stand-in, or Run(where="thread"), which runs on the spot here'
 _IO: Final = "use a stand-in, such as trio.testing.memory_stream_pair()"
 
+
+def _of(module: Any, names: str, remedy: str) -> dict[Any, tuple[str, str]]:
+    """These functions of a module, as far as it has them here."""
+    return {
+        getattr(module, name): (f"{module.__name__}.{name}()", remedy)
+        for name in names.split()
+        if hasattr(module, name)
+    }
+
+
 _BUILT_IN: Final[dict[Any, tuple[str, str]]] = {
-    time.time: ("time.time()", _TIME),
-    time.time_ns: ("time.time_ns()", _TIME),
-    time.monotonic: ("time.monotonic()", _TIME),
-    time.monotonic_ns: ("time.monotonic_ns()", _TIME),
-    time.perf_counter: ("time.perf_counter()", _TIME),
-    time.perf_counter_ns: ("time.perf_counter_ns()", _TIME),
-    time.process_time: ("time.process_time()", _TIME),
-    time.process_time_ns: ("time.process_time_ns()", _TIME),
-    time.sleep: ("time.sleep()", _TIME),
-    dt.datetime.now: ("datetime.now()", _TIME),
-    getattr(dt.datetime, "utcnow"): ("datetime.utcnow()", _TIME),  # noqa: B009  # deprecated
-    dt.date.today: ("date.today()", _TIME),
-    dt.datetime.today: ("datetime.today()", _TIME),
-    random.random: ("the global random", _CHANCE),
-    random.getrandbits: ("the global random", _CHANCE),
-    getattr(os, "getrandom", None): ("os.getrandom()", _CHANCE),
+    **_of(time, "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns", _TIME),
+    **_of(time, "process_time process_time_ns thread_time thread_time_ns sleep", _TIME),
+    **_of(time, "clock_gettime clock_gettime_ns", _TIME),
+    **_of(dt.datetime, "now utcnow today", _TIME),
+    **_of(dt.date, "today", _TIME),
+    **dict.fromkeys([random.random, random.getrandbits], ("the global random", _CHANCE)),
+    **_of(os, "urandom getrandom", _CHANCE),
     getattr(uuid, "_generate_time_safe", None): ("uuid.uuid1()", _CHANCE),
-    os.urandom: ("os.urandom()", _CHANCE),
+    **_of(uuid_utils, "uuid1 uuid4 uuid6 uuid7 _uuid4_int _uuid7_int", _CHANCE),
+    **_of(os, "system fork forkpty posix_spawn posix_spawnp", _IO),
+    **_of(_thread, "start_new_thread", _THREAD),
 }
 """What is built in, if it is called from the user's code."""
+_OF_NOW: Final = {
+    **dict.fromkeys(_of(time, "ctime localtime gmtime asctime", _TIME), 0),
+    time.strftime: 1,
+}
+"""What tells real time only if it has no more arguments than these."""
+_CALL: Final = dis.opmap["CALL"]
 _CODES: Final[dict[Any, tuple[str, str]]] = {
     trio.to_thread.run_sync.__code__: ("a thread", _THREAD),
     threading.Thread.start.__code__: ("a thread", _THREAD),
@@ -60,7 +73,11 @@ _CODES: Final[dict[Any, tuple[str, str]]] = {
 """What is written in Python, whoever calls it."""
 _SEEDS: Final = random.Random.seed.__code__
 _BY_CHANCE: Final = ("a random.Random() without a seed", _CHANCE)
-_THROUGH: Final = frozenset({"random", "uuid", "secrets"})
+_FROM_BEFORE: Final = (
+    "a random.Random that was there before",
+    "make it in the scenario, with a seed, or use turn.random",
+)
+_THROUGH: Final = frozenset({"random", "uuid", "secrets", "uuid_utils"})
 """Modules that hand on what they are asked for."""
 _LIBRARIES: Final = tuple(
     f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "purelib", "platlib")
@@ -76,6 +93,8 @@ class Guard:
         self.found: NotReproducible | None = None
         """What it found first."""
         self._before: Any = None
+        self._known: WeakSet[random.Random] = WeakSet()
+        """Those that were given a seed while it looked out."""
 
     @contextmanager
     def told(self) -> Generator[None]:
@@ -106,15 +125,31 @@ class Guard:
     def _look(self, frame: FrameType, event: str, arg: Any) -> None:  # pragma: no cover - see below
         # A profile function is not traced itself.
         if event == "c_call":
-            found = _BUILT_IN.get(arg)
+            found = _BUILT_IN.get(arg) or self._found_in(arg, frame)
             if found is not None and _is_users(_caller(frame)):
                 self._stop(found, frame)
         elif event == "call":
             found = _CODES.get(frame.f_code)
-            if frame.f_code is _SEEDS and frame.f_locals["a"] is None and _is_users(_caller(frame)):
-                self._stop(_BY_CHANCE, frame)
             if found is not None and not _is_watchdog(frame.f_back):
                 self._stop(found, frame)
+            if frame.f_code is _SEEDS:
+                self._seeded(frame)
+
+    def _found_in(
+        self, fn: Any, frame: FrameType
+    ) -> tuple[str, str] | None:  # pragma: no cover - as above
+        """What is wrong with such a call, but not with others of the same function."""
+        if fn in _OF_NOW and _given(frame) <= _OF_NOW[fn]:
+            return f"time.{fn.__name__}() of now", _TIME
+        owner = getattr(fn, "__self__", None)
+        if isinstance(owner, random.Random) and owner not in self._known:
+            return _FROM_BEFORE
+        return None
+
+    def _seeded(self, frame: FrameType) -> None:  # pragma: no cover - as above
+        if frame.f_locals["a"] is None and _is_users(_caller(frame)):
+            self._stop(_BY_CHANCE, frame)
+        self._known.add(frame.f_locals["self"])
 
     def _stop(
         self, found: tuple[str, str], frame: FrameType
@@ -126,17 +161,26 @@ class Guard:
         raise error
 
 
+def _given(frame: FrameType) -> int:  # pragma: no cover - as above
+    """How many arguments the call has that is made there; many, if that does not stand there."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return code[at + 1] if code[at] == _CALL else sys.maxsize
+
+
 def _caller(frame: FrameType | None) -> FrameType | None:  # pragma: no cover - as above
-    while frame is not None and frame.f_globals.get("__name__") in _THROUGH:
+    while frame is not None and _package(frame) in _THROUGH:
         frame = frame.f_back
     return frame
+
+
+def _package(frame: FrameType) -> str:  # pragma: no cover - as above
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _is_users(frame: FrameType | None) -> bool:  # pragma: no cover - as above
     if frame is None:
         return False
-    module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return module != "trido" and not frame.f_code.co_filename.startswith(_LIBRARIES)
+    return _package(frame) != "trido" and not frame.f_code.co_filename.startswith(_LIBRARIES)
 
 
 def _is_watchdog(frame: FrameType | None) -> bool:  # pragma: no cover - as above
