@@ -251,7 +251,7 @@ def at_uuid7() -> object:
 
 
 def at_shell() -> object:
-    return os.system("true")
+    return os.system("true")  # pyright: ignore[reportDeprecated]
 
 
 def at_start_new_thread() -> object:
