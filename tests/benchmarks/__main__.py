@@ -11,10 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from tests.benchmarks import compare
+from tests.benchmarks import compare, growth, table
 from tests.benchmarks.results import Results, load, save
 from tests.benchmarks.rounds import CONTENDERS, Contender, Job, in_rounds, jobs, measure
-from tests.benchmarks.table import for_documentation, for_terminal
 from tests.benchmarks.workloads import Workload, named
 
 WIDE = 150
@@ -98,7 +97,9 @@ def run(options: Namespace, console: Console) -> Results:
 
 
 def show(results: Results, console: Console) -> None:
-    console.print(for_terminal(results))
+    console.print(table.for_terminal(results))
+    if growth.is_growth(results):
+        console.print(growth.for_terminal(results))
     for name, version in results.contenders.items():
         console.print(f"{name}: {version}", highlight=False, markup=False)
     for one in results.failures():
@@ -140,7 +141,8 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.show:
         results = load(options.show)
         if options.rst:
-            print(for_documentation(results))
+            page = growth if growth.is_growth(results) else table
+            print(page.for_documentation(results))
         else:
             show(results, console)
         return 0

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
+from tests.benchmarks.growth import is_growth
 from tests.benchmarks.results import Results
 from tests.benchmarks.table import head
 from tests.benchmarks.workloads import WORKLOADS, Metric, Workload
@@ -20,8 +21,7 @@ mpl.rcParams["svg.hashsalt"] = "trido"  # the same picture for the same figures
 
 def draw(results: Results, path: Path) -> None:
     """Draw what there is: sizes side by side, or growth."""
-    grows = any(len(results.sizes(workload)) > 1 for workload in WORKLOADS)
-    figure = _growth(results) if grows else _side_by_side(results)
+    figure = _growth(results) if is_growth(results) else _side_by_side(results)
     # No date: the same picture for the same figures.
     figure.savefig(
         path, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, final
 
 from attrs import frozen
@@ -130,15 +130,20 @@ def for_documentation(results: Results) -> str:
     """A list-table of reStructuredText."""
     words: dict[Verdict, str] = {"aim": "aim", "floor": "floor", "below": "below", "none": ""}
     columns = ["Workload", "Size", "Figure", "Floor, aim", "Reached", *head(results)]
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    table = [columns]
+    table: list[list[str]] = []
     for row in rows(results):
         reached = words[row.verdict]
         start = [row.workload.id, f"{row.size:,}", row.metric.unit, goals(row.metric), reached]
         table.append(
             [*start, *(cell.replace("*", r"\*").replace("\n", " · ") for cell in row.cells)]
         )
-    for cells in table:
+    return list_table(columns, table)
+
+
+def list_table(columns: Sequence[str], table: Iterable[Sequence[str]]) -> str:
+    """These rows, in reStructuredText."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for cells in (columns, *table):
         for index, cell in enumerate(cells):
             lines.append(f"   {'*' if index == 0 else ' '} - {cell}".rstrip())
     return "\n".join([*lines, ""])

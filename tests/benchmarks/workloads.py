@@ -23,6 +23,11 @@ class Metric:
     of_raw: bool = True
     """The floor and the aim are multiples of raw Trio's figure."""
 
+    @property
+    def is_rate(self) -> bool:
+        """Whether it says how many there are in a second."""
+        return self.name == "per_second"
+
     def reaches(self, value: float, goal: float) -> bool:
         return value >= goal if self.better == "more" else value <= goal
 
