@@ -20,6 +20,8 @@ class Alarms:
 
     _set: dict[str, tuple[int, Alarm]] = Factory(dict)
     _heap: list[tuple[float, int, str]] = Factory(list)
+    _new: dict[str, float] = Factory(dict)
+    """When those are due that are not in the heap yet: most are cleared before anybody asks."""
     _number: int = 0
 
     def set(self, id: str, kind: Alarm, due: float) -> None:
@@ -29,18 +31,17 @@ class Alarms:
             return
         self._number += 1
         self._set[id] = (self._number, kind)
-        heapq.heappush(self._heap, (due, self._number, id))
-        # What was cleared stays in the heap until it is due: sweep before that adds up.
-        if len(self._heap) > 2 * len(self._set) + _SLACK:
-            self._heap = [entry for entry in self._heap if self._is_set(entry)]
-            heapq.heapify(self._heap)
+        self._new[id] = due
 
     def clear(self, id: str) -> None:
         """Do not ring for ``id``."""
-        self._set.pop(id, None)
+        if self._set.pop(id, None) is not None:
+            self._new.pop(id, None)
 
     def next(self) -> float:
         """When the next alarm is due; inf if none is set."""
+        if self._new:
+            self._push_new()
         while self._heap and not self._is_set(self._heap[0]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else math.inf
@@ -55,8 +56,17 @@ class Alarms:
     def copy(self) -> Alarms:
         """Independent alarms, set the same."""
         twin = copy.copy(self)
-        twin._set, twin._heap = dict(self._set), list(self._heap)
+        twin._set, twin._heap, twin._new = dict(self._set), list(self._heap), dict(self._new)
         return twin
+
+    def _push_new(self) -> None:
+        for id, due in self._new.items():
+            heapq.heappush(self._heap, (due, self._set[id][0], id))
+        self._new.clear()
+        # What was cleared stays in the heap until it is due: sweep before that adds up.
+        if len(self._heap) > 2 * len(self._set) + _SLACK:
+            self._heap = [entry for entry in self._heap if self._is_set(entry)]
+            heapq.heapify(self._heap)
 
     def _is_set(self, entry: tuple[float, int, str]) -> bool:
         current = self._set.get(entry[2])

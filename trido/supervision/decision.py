@@ -4,12 +4,12 @@ Two rules. Everything that decides about a supervisor lives here and in `decidin
 in `messages`. And none of them knows Trio, a clock, randomness or I/O: the time and a random number
 come with each input.
 
-`Machine.handle` takes one input and yields the operations that follow from it, each *after* the
+`Machine.handle` takes one input and gives the operations that follow from it, each *after* the
 state it tells of is in place; whoever carries them out exhausts it before the next input. Where all
-that follows tells of one state, a plain function returns it; where the state goes on in between, a
-generator yields it. At most one *job* is in hand at a time (stop these, then start those, one after
-another); what cannot be decided before it is done waits in the queue: ends, requests and retries,
-in the order they came. A stop, a fatal end and an `Escalate` do not wait.
+that follows tells of one state, a plain function returns it, as a tuple; where the state goes on in
+between, a generator yields it. At most one *job* is in hand at a time (stop these, then start
+those, one after another); what cannot be decided before it is done waits in the queue: ends,
+requests and retries, in the order they came. A stop, a fatal end and an `Escalate` do not wait.
 
 Semantics: Erlang/OTP's ``supervisor``.
 """
@@ -48,12 +48,24 @@ class Machine(Requests):
     __slots__ = ()
 
     def handle(self, event: Input) -> Operations:
-        """Yield what follows from ``event``. Exhaust it before the next."""
+        """What follows from ``event``. Exhaust it before the next."""
         self._now, self._u = event.now, event.u
-        yield from _HANDLERS[type(event)](self, event)
+        follows = _HANDLERS[type(event)](self, event)
         job = self._job
-        if self._queue if job is None else job.waiting is None:
-            yield from self._advance()
+        if type(follows) is tuple and not (self._queue if job is None else job.waiting is None):
+            return follows
+        if type(follows) is tuple and job is not None and self._is_just_done(job):
+            self._job = None
+            return (*follows, *self._complete(job))
+        return self._and_then_advance(follows)
+
+    def _is_just_done(self, job: Job) -> bool:
+        """Whether all that is left of it is to tell whoever asked for it."""
+        return not (job.request is None or job.to_stop or job.to_start or self._queue)
+
+    def _and_then_advance(self, operations: Operations) -> Operations:
+        yield from operations
+        yield from self._advance()
 
     def _advance(self) -> Operations:
         while self._queue or self._job is not None:

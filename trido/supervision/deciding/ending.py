@@ -11,7 +11,7 @@ from typing import Literal, cast
 from trido.supervision import errors, events
 from trido.supervision.blame import all_are, any_is
 from trido.supervision.deciding.starting import Starting
-from trido.supervision.messages import End, Operation, Operations, Reply, RunEnded
+from trido.supervision.messages import End, Operation, Operations, Reply, RunEnded, Tell
 from trido.supervision.policy import BRUTAL_KILL
 from trido.supervision.records import Handle, Job, Record
 from trido.supervision.tables import ENDS
@@ -118,21 +118,25 @@ class Ending(Starting):
         outcome = "crashed" if crashed else end.kind
         if crashed:
             record.last_crash = end.reason
-        follows: list[Operation] = [self._move(record, "remove" if self._leaves(record) else "end")]
+        follows: tuple[Operation, ...] = (
+            self._move(record, "remove" if self._leaves(record) else "end"),
+        )
         if record.ready and self.tells_all:
             told = self._tell(events.ChildStopped, record, outcome=outcome, reason=end.reason)
-            follows.append(told)
+            follows += (told,)
         follows += self._report_stop(record, outcome, end.reason)
-        follows += self._answer_waiters(record)
+        if record.waiters or record.orphan is not None:
+            follows += self._answer_waiters(record)
         if self._escalates(record, end) and self.phase != "stopping":
             return chain(follows, self._give_up(record, end.reason, _escalation(end)))
-        if self._waits_for(record):
-            self._done_waiting()
+        job = self._job
+        if job is not None and job.waiting == record.id:
+            job.waiting = None
         return follows
 
     def _report_stop(
         self, record: Record, outcome: str, reason: BaseException | None
-    ) -> Operations:
+    ) -> tuple[Tell, ...]:
         if (
             outcome == "crashed"
             or (outcome == "killed" and record.policy.shutdown is not BRUTAL_KILL)
@@ -171,7 +175,7 @@ class Ending(Starting):
             end.kind == "crashed" and any_is(record.policy.escalate_on, end.reason)
         )
 
-    def _answer_waiters(self, record: Record) -> Operations:
+    def _answer_waiters(self, record: Record) -> tuple[Reply, ...]:
         waiters, record.waiters = record.waiters, ()
         replies = [Reply(number, None) for number in waiters]
         orphan, record.orphan = record.orphan, None
@@ -180,7 +184,7 @@ class Ending(Starting):
             stopping = self.phase == "stopping"
             failed = errors.StartFailed(record.id, record.fault)
             replies.append(Reply(orphan.request, self._stopped() if stopping else failed))
-        return replies
+        return tuple(replies)
 
 
 def _escalation(end: End) -> str:

@@ -139,15 +139,16 @@ class Memory:
         return errors.SupervisorStopped(self.settings.path[-1])
 
     def _move(self, record: Record, trigger: Trigger, *, comes_back: bool = False) -> Moved:
-        before, record.state = record.state, _next_state(record.state, trigger)
+        before = record.state
+        state = record.state = _next_state(before, trigger)
         if record.policy.significant:
-            self._significant_up += (record.state in UP) - (before in UP)
-        if record.state == "removed":
+            self._significant_up += (state in UP) - (before in UP)
+        if state == "removed":
             self._alarms.clear(record.id)
             self._returning.pop(record.id, None)
             self._orphaned.pop(record.id, None)
             del self.records[record.id]
-        return Moved(record, record.state, comes_back or record.id in self._returning)
+        return Moved(record, state, comes_back or record.id in self._returning)
 
     def _tell(self, event: type[events.Event], record: Record | None, **fields: object) -> Tell:
         settings = self.settings
