@@ -62,7 +62,7 @@ def _way(cls: Any) -> Way:
         if issubclass(cls, kind):
             return way
     arguments = _arguments(cls)
-    return _refuse if arguments is None else functools.partial(_record, arguments)
+    return _refuse if arguments is None else _record(arguments)
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -117,16 +117,17 @@ def _set(value: frozenset[Any], path: str, finite: bool) -> list[Any]:  # noqa: 
     return sorted((_plain(one, f"{path}[]", finite) for one in value), key=json.dumps)
 
 
-def _record(
-    arguments: tuple[tuple[str, str], ...],
-    value: object,
-    path: str,
-    finite: bool,  # noqa: FBT001  # same
-) -> dict[str, Any]:
-    return {
-        name: _plain(getattr(value, attribute), f"{path}.{name}", finite)
-        for name, attribute in arguments
-    }
+def _record(arguments: tuple[tuple[str, str], ...]) -> Way:
+    """How instances of a class with fields are said: compiled, for each durable turn does it."""
+    items = [
+        f"{name!r}: value.{at} if type(value.{at}) in plain"
+        f" else say(value.{at}, f'{{path}}.{name}', finite)"
+        for name, at in arguments
+    ]
+    # Nothing but the names of fields is in there, and attrs makes code of those itself.
+    source = f"lambda value, path, finite: {{{', '.join(items)}}}"
+    compiled: Way = eval(source, {"plain": _AS_IT_IS, "say": _plain})  # noqa: S307
+    return compiled
 
 
 def _arguments(cls: Any) -> tuple[tuple[str, str], ...] | None:

@@ -13,7 +13,6 @@ from trido.agents.codec.inputs import Input, dump_input, load_input
 from trido.agents.codec.known import Known
 from trido.agents.codec.replies import dump_reply, load_reply
 from trido.agents.codec.state import StateCodec
-from trido.agents.codec.text import write
 from trido.agents.codec.timers import dump_timer, load_timer
 from trido.agents.codec.times import micros
 from trido.agents.codec.vocabulary import Vocabulary
@@ -148,20 +147,31 @@ class Codec:
         signal: Signal,
         *,
         why: Why,
-        now: datetime,
+        now: datetime | int,
         planned: datetime | None = None,
         request: str | None = None,
         effectful: bool = False,
     ) -> bytes:
         """What a turn is decided upon, but for what its row says: the agent and the revision.
 
+        Args:
+          signal: what was sent.
+          why: what the turn is there for.
+          now: when it is; or that as `micros`.
+          planned: when its timer was to fire.
+          request: what its caller can be answered by.
+          effectful: whether its handler awaits.
+
         Raises:
           Unencodable: the signal could not be read again.
         """
+        at = now if isinstance(now, int) else micros(now)
         due = None if planned is None else micros(planned)
+        words = self._known.vocabulary
         try:
-            said = self._known.vocabulary.dump(signal)
-            return write(dump_input(said, why, micros(now), due, request, effectful=effectful))
+            return dump_input(
+                signal, words, why, at, planned=due, request=request, effectful=effectful
+            )
         except Misfit as error:
             raise _unencodable(_INPUT, error) from None
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, final
 
 from trido.agents.codec.errors import Misfit
-from trido.agents.codec.text import DEEP, write
+from trido.agents.codec.text import DEEP, said, write
 from trido.agents.shapes import got
 
 TAG: Final = "$"
@@ -78,7 +78,7 @@ def made(name: str, make: Callable[[Any], Any], parts: Any) -> Any:
 def encoded(coder: Coder, value: Any) -> bytes:
     """``value`` as JSON. Raises `Misfit` if it would not come back as it is."""
     if type(value) in coder.native:
-        return write(value)
+        return said(value).encode("utf-8", "surrogatepass")  # nothing is nested in there
     try:
         return write(coder.dump(value))
     except RecursionError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, final, get_args
+from json.encoder import encode_basestring as quoted
+from typing import Final, final, get_args
 
 from attrs import frozen
 
 from trido.agents.codec.errors import Misfit
-from trido.agents.codec.text import members, read
+from trido.agents.codec.signals import dump_plain, dump_stamp
+from trido.agents.codec.text import as_bytes, members, read, said
 from trido.agents.codec.times import moment_of
 from trido.agents.codec.vocabulary import SIGNAL, Vocabulary
 from trido.agents.signal import Signal
@@ -35,25 +37,33 @@ class Input:
         return self.turn.why in HOOKS
 
 
+# Every durable turn writes one, and most have a type, data and nothing else: so these are put
+# together as text, and only what is rarer goes by a dict.
 def dump_input(
-    said: dict[str, Any],
+    signal: Signal,
+    vocabulary: Vocabulary,
     why: Why,
     now: int,
+    *,
     planned: int | None,
     request: str | None,
-    *,
     effectful: bool,
-) -> dict[str, Any]:
-    """An input, from the members of its signal."""
-    said["why"] = why
-    said["now"] = now
-    if planned is not None:
-        said["planned"] = planned
+) -> bytes:
+    """An input: the members of its signal, and those of the turn. Raises `Misfit`."""
+    text = f'{{"type":{quoted(signal.type)},"why":"{why}","now":{now}'
     if request is not None:
-        said["request"] = request
+        text += f',"request":{quoted(request)}'
+    if signal.data is not None:
+        text += f',"data":{said(dump_plain(signal.data, ".data"))}'
+    more = dump_stamp(signal)
+    version = vocabulary.version_of(signal)
+    if version is not None:
+        more["version"] = version
+    if planned is not None:
+        more["planned"] = planned
     if effectful:
-        said["effectful"] = True
-    return said
+        more["effectful"] = True
+    return as_bytes(f"{text},{said(more)[1:]}" if more else text + "}")
 
 
 def load_input(data: bytes, agent_id: str, revision: int, vocabulary: Vocabulary) -> Input:
@@ -63,20 +73,20 @@ def load_input(data: bytes, agent_id: str, revision: int, vocabulary: Vocabulary
       Misfit: it is none.
       NewerVersion, Undecodable: the data of its signal cannot be upgraded.
     """
-    said = members(read(data), _INPUT)
-    signal = vocabulary.load(said)
-    why, request = said.get("why"), said.get("request")
+    found = members(read(data), _INPUT)
+    signal = vocabulary.load(found)
+    why, request = found.get("why"), found.get("request")
     if not isinstance(why, str) or why not in _WHY:
         raise Misfit(f"expected one of {', '.join(sorted(_WHY))}", ".why")
     if not isinstance(request, str | None):
         raise Misfit("expected a string", ".request")
     turn = Turn(
         signal=signal,
-        now=moment_of(said.get("now")),
-        planned=moment_of(said["planned"]) if "planned" in said else None,
+        now=moment_of(found.get("now")),
+        planned=moment_of(found["planned"]) if "planned" in found else None,
         agent_id=agent_id,
         revision=revision,
         request=request,
         why=why,  # type: ignore[arg-type]  # it was looked at
     )
-    return Input(signal, turn, said.get("effectful") is True)
+    return Input(signal, turn, found.get("effectful") is True)

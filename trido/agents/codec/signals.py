@@ -39,6 +39,13 @@ def dump_signal(signal: Signal) -> dict[str, Any]:
     said: dict[str, Any] = {"type": signal.type}
     if signal.data is not None:
         said["data"] = dump_plain(signal.data, ".data")
+    said.update(dump_stamp(signal))
+    return said
+
+
+def dump_stamp(signal: Signal) -> dict[str, Any]:
+    """The members of a signal but for its type and its data: most have none."""
+    said: dict[str, Any] = {}
     if signal.id is not None:
         said["id"] = str.__str__(signal.id)
     if signal.source is not None:

@@ -7,6 +7,8 @@ and text with lone surrogates.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from json import encoder
 from typing import Any, Final
 
 from trido.agents import jsontext
@@ -16,9 +18,20 @@ from trido.agents.errors import InvalidSignal
 DEPTH: Final = 100
 """How deep it may be nested: whoever reads it may have less of the stack left than who wrote it."""
 
-_write: Final = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), check_circular=False
-).encode
+
+def _encoder() -> Callable[[Any], str]:
+    """Python's own encoder, made once: a `json.JSONEncoder` makes one for each value."""
+    plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:  # pragma: no cover - a Python that has it in Python only
+        return plain.encode
+    quoted = encoder.encode_basestring
+    # Nothing is indented, no key sorted or left out, and nan allowed: it takes all this in order.
+    parts = make(None, plain.default, quoted, None, ":", ",", False, False, True)  # noqa: FBT003
+    return lambda value: "".join(parts(value, 0))
+
+
+_write: Final = _encoder()
 _read: Final = json.JSONDecoder().decode
 DEEP: Final = "expected data nested less deeply, and not in itself"
 _LONG: Final = "expected numbers of a sensible length"
@@ -26,18 +39,27 @@ _LONG: Final = "expected numbers of a sensible length"
 
 def write(value: Any) -> bytes:
     """``value``, which is plain data, as JSON. Raises `Misfit` if it cannot be read again."""
+    return as_bytes(said(value))
+
+
+def said(value: Any) -> str:
+    """``value``, which is plain data, as JSON, for `as_bytes`. Raises `Misfit`."""
     try:
-        text = str(value) if type(value) is int else _write(value)
+        return str(value) if type(value) is int else _write(value)
     except ValueError:  # Python writes no integers of more than some thousand digits
         raise Misfit(_LONG) from None
     except RecursionError:
         raise Misfit(DEEP) from None
+
+
+def as_bytes(text: str) -> bytes:
+    """JSON, as it is kept. Raises `Misfit` if it is nested too deep to be read again."""
     _check_depth(text)
     return text.encode("utf-8", "surrogatepass")
 
 
 def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= DEPTH:
+    if len(text) <= DEPTH or text.count("[") + text.count("{") <= DEPTH:
         return
     try:
         jsontext._check_depth(text, DEPTH, "$")

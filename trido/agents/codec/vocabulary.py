@@ -49,10 +49,15 @@ class Vocabulary:
     def dump(self, signal: Signal) -> dict[str, Any]:
         """The members of a signal. Raises `Misfit`."""
         said = dump_signal(signal)
-        version = self._versions.get(signal.type)
+        version = self.version_of(signal)
         if version is not None:
-            said["version"] = version.number
+            said["version"] = version
         return said
+
+    def version_of(self, signal: Signal) -> int | None:
+        """The version that the data of such signals has, unless it is the first."""
+        version = self._versions.get(signal.type)
+        return None if version is None else version.number
 
     def load(self, said: Mapping[str, Any]) -> Signal:
         """The signal that has these members, with its data as it is written now.
