@@ -19,6 +19,7 @@ from tests.conformance.stage import (
     cleaning,
     errors_of,
     forever,
+    leaves,
     raises,
     spec,
     swallows,
@@ -150,6 +151,45 @@ def test_a_cancelled_body_that_raises_something_of_its_own_gives_a_group() -> No
         assert second is own
 
     run(scenario)
+
+
+@pytest.mark.parametrize("in_a_nursery", [False, True])
+@pytest.mark.parametrize("error", [SystemExit(4), ValueError(), trido.Escalate("beyond me")])
+def test_a_request_of_the_body_that_is_not_met_adds_nothing_to_why(
+    error: BaseException, *, in_a_nursery: bool
+) -> None:
+    async def scenario() -> None:
+        player, slow = Player(), spec("slow", _Slow(9).run)
+        async with trido.open_supervisor(spec("a", player.run), max_restarts=0) as sup:
+            await settle()
+            player.end(error)
+            if not in_a_nursery:
+                await sup.start_child(slow)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(sup.start_child, slow)
+
+    expected = SystemExit if isinstance(error, SystemExit) else trido.RestartLimitExceeded
+    with pytest.raises(expected) as raised:
+        run(scenario)
+    assert error in (raised.value, raised.value.__cause__)
+
+
+def test_what_the_body_raises_beside_a_request_that_is_not_met_is_its_own() -> None:
+    async def scenario() -> None:
+        player, own = Player(), KeyError("own")
+        async with trido.open_supervisor(spec("a", player.run), max_restarts=0) as sup:
+            await settle()
+            player.end(ValueError())
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise ExceptionGroup("both", [trido.SupervisorStopped(sup.id), own])
+
+    with pytest.raises(ExceptionGroup) as raised:
+        run(scenario)
+    limit, beside = raised.value.exceptions
+    assert isinstance(limit, trido.RestartLimitExceeded)
+    assert [repr(one) for one in leaves(beside)] == ["KeyError('own')"]
 
 
 def test_a_fatal_end_and_the_body_s_own_error_give_a_group() -> None:

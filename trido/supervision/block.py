@@ -12,6 +12,7 @@ from trio.lowlevel import enable_ki_protection
 
 from trido.supervision.bus import Bus, Observer
 from trido.supervision.current import CURRENT
+from trido.supervision.errors import SupervisorStopped
 from trido.supervision.shields import spare
 from trido.supervision.spec import (
     DynamicSupervisorSpec,
@@ -296,13 +297,29 @@ class _Attendance:
         interrupted, self._interrupted = self._interrupted, None
         if isinstance(failure, trio.Cancelled):
             failure, cancelled = None, failure
+        error = self._supervisor.take_error()
+        if error is not None:
+            failure = _beside_answers_of(self._supervisor, failure)
         problems: list[BaseException] = []
-        for problem in (self._supervisor.take_error(), failure, interrupted):
+        for problem in (error, failure, interrupted):
             if problem is not None and not _is_known(problem, problems):
                 problems.append(problem)
         if len(problems) > 1:
             return BaseExceptionGroup("the supervisor and its block failed", problems)
         return problems[0] if problems else cancelled
+
+
+def _beside_answers_of(
+    supervisor: SupervisorBase, failure: BaseException | None
+) -> BaseException | None:
+    """What a body raised of its own: why its requests are not met is told by the error."""
+
+    def is_answer(error: BaseException) -> bool:
+        return isinstance(error, SupervisorStopped) and error.id == supervisor.id
+
+    if isinstance(failure, BaseExceptionGroup):
+        return failure.split(is_answer)[1]
+    return None if failure is None or is_answer(failure) else failure
 
 
 def _is_known(problem: BaseException, problems: list[BaseException]) -> bool:
