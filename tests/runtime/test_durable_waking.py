@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import trio
 
 import trido
 from tests.runtime.books import Books, Charge, do, keeper, killed, note, office
-from tests.runtime.desk import Log, settle
+from tests.runtime.desk import Boom, Log, settle
 from tests.runtime.test_durable_timers import Days, after
 from tests.runtime.till import Till
 from trido.journal.rows import AgentKey, Wake
@@ -215,10 +216,12 @@ def test_parents_are_woken_before_their_children() -> None:
     ]
 
 
-async def test_a_woken_child_yields_to_the_parent_that_starts_it() -> None:
+@pytest.mark.parametrize("detached", [False, True])
+async def test_a_woken_child_yields_to_the_parent_that_starts_it(*, detached: bool) -> None:
     books, clock = Books(), Days()
     child = keeper("child", does={"set": [after(5, "late", "k")], "pay": [Charge("x", 50.0)]})
-    spawn = trido.SpawnAgent(child, "kid", id="0")  # it comes first when all are woken
+    # It comes first when all are woken.
+    spawn = trido.SpawnAgent(child, "kid", id="0", detached=detached)
     parent = keeper("parent", does={"spawn": [spawn]})
     async with killed(books, parent, child, till=Till(), clock=clock) as rt:
         ref = await rt.start_agent(parent, id="a")
@@ -235,3 +238,164 @@ async def test_a_woken_child_yields_to_the_parent_that_starts_it() -> None:
         assert rt.agent("0").state() == Log(("set", "pay", "late"))
         assert till.log[-1] == "x"
         assert books.timers("0") == []
+
+
+# Whoever has a place for it takes over ------------------------------------------------------------
+
+
+def charged(books: Books, id: str = "a/kid") -> list[str]:
+    return [line for line in books.standing(id) if "Charge" in line]
+
+
+async def test_a_declared_child_that_was_woken_is_its_parents_once_that_starts() -> None:
+    books, till = Books(), Till()
+    child = keeper("child", does={"pay": [Charge("x", 50.0)]})
+    parent = keeper("parent", children=(trido.SpawnAgent(child, "kid"),))
+    async with killed(books, parent, child, till=till) as rt:
+        await rt.start_agent(parent, id="a")
+        await rt.agent("a/kid").call(do("pay"))
+    async with office(books, parent, child, till=till) as rt:
+        await settle()
+        kid = rt.agent("a/kid")
+        ref = await rt.start_agent(parent, id="a")
+        await settle()
+        assert ref.status().children == 1
+        assert [child.id for child in rt.supervisor.children()] == ["a"]
+        assert rt.agent("a/kid") is kid
+        await trio.sleep(60)
+        assert (till.lines, charged(books)) == ("<x !x <x !x <x x", ["1.0 Charge done"])
+        assert (await kid.call(note("more"))).seen == ("pay", "more")
+    assert books.timers("a/kid") == []
+
+
+async def test_one_that_was_woken_is_taken_over_wherever_it_is_placed() -> None:
+    books, till = Books(), Till()
+    agent = keeper(does={"pay": [Charge("x", 5.0)]})
+    async with killed(books, agent, till=till) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("pay"))
+    async with office(books, agent, till=till) as rt:
+        await settle()
+        ref = rt.agent("a")
+        async with trido.open_supervisor(agent.spec(id="a", runtime=rt, durability="sync")):
+            assert rt.agent("a") is ref
+            await trio.sleep(10)
+            assert books.standing() == ["1.0 Charge done"]
+            with pytest.raises(trido.StartFailed):  # once is enough
+                await rt.start_agent(agent, id="a")
+        assert rt.agents() == ()
+
+
+async def test_what_was_woken_once_its_parent_waits_to_start_it_is_its_parents() -> None:
+    books, runs = Books(), 0
+
+    async def flaky(*, task_status: trio.TaskStatus[None]) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 3:  # it is restarted: its supervisor starts nobody else
+            await trio.sleep(5)
+        task_status.started()
+        if runs == 2:
+            raise Boom
+        await trio.sleep_forever()
+
+    child = keeper("child", does={"pay": [Charge("x", 500.0)]})
+    flakes = (trido.ChildSpec(flaky, id="flaky"),)
+    parent = keeper("parent", does={"spawn": [trido.SpawnAgent(child, "kid")]}, children=flakes)
+    slow = keeper("slow", does={"pay": [Charge("y", 500.0)]})
+    async with killed(books, parent, child, slow, till=Till()) as rt:
+        await (await rt.start_agent(slow, id="b")).call(do("pay"))
+        await (await rt.start_agent(parent, id="a")).call(do("spawn"))
+        await settle()
+        await rt.agent("a/kid").call(do("pay"))
+    late(slow, 1.0)
+    async with office(books, parent, child, slow, till=Till()) as rt:
+        await trio.sleep(3)
+        assert "a/kid" in [one.id for one in rt.supervisor.children()], "it was woken"
+        await trio.sleep(10)
+        assert rt.agent("a").status().children == 2
+        assert sorted(one.id for one in rt.supervisor.children()) == ["a", "b"]
+
+
+async def test_a_signal_to_one_that_is_taken_over_is_served_by_who_takes_over() -> None:
+    books = Books()
+    child = keeper("child", does={"pay": [Charge("x", 5.0)]})
+    emits = [
+        trido.Emit(trido.Signal("slow", 2.0), to="a/kid"),
+        *(trido.Emit(note(text), to="a/kid") for text in ("hi", "ho")),
+    ]
+    sender = keeper("sender", does={"tell": emits})
+    parent = keeper("parent", children=(trido.SpawnAgent(child, "kid"),))
+    async with killed(books, parent, child, sender, till=Till()) as rt:
+        await rt.start_agent(parent, id="a")
+        await rt.agent("a/kid").call(do("pay"))
+        await (await rt.start_agent(sender, id="s")).call(do("tell"))
+    async with office(books, parent, child, sender, till=Till()) as rt:
+        await trio.sleep(1)
+        await rt.start_agent(parent, id="a")
+        await trio.sleep(10)
+        assert rt.agent("a/kid").state() == Log(("pay", "slow", "hi", "ho"))
+        assert [line.split()[-1] for line in books.standing("s")] == ["done"] * 3
+        assert list(rt.dead_letters) == []
+
+
+async def test_one_that_was_woken_and_sleeps_is_taken_over() -> None:
+    books = Books()
+    agent = keeper(does={"set": [after(5, "tick", "k")]}, idle_timeout=1.0)
+    async with killed(books, agent) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("set"))
+    async with office(books, agent) as rt:
+        await trio.sleep(10)
+        ref = rt.agent("a")
+        assert ref.status().state == "hibernated"
+        async with trido.open_supervisor(agent.spec(id="a", runtime=rt)):
+            assert (await ref.call(note("x"))).seen == ("set", "tick", "x")
+        assert rt.agents() == ()
+
+
+async def test_one_that_was_woken_and_waits_to_be_restarted_is_taken_over() -> None:
+    books = Books()
+    agent = keeper(does={"pay": [Charge("x", 50.0)]})
+    async with killed(books, agent, till=Till()) as rt:
+        await (await rt.start_agent(agent, id="a")).call(do("pay"))
+    async with office(books, agent, till=Till()) as rt:
+        await settle()
+        ref = rt.agent("a")
+        for _ in range(2):
+            with pytest.raises(trido.AgentCrashed):
+                await ref.call(trido.Signal("boom"))
+        assert ref.status().state == "restarting"
+        async with trido.open_supervisor(agent.spec(id="a", runtime=rt)) as sup:
+            assert sup["a"].value is ref
+            await trio.sleep(1)
+            assert (await ref.call(note("y"))).seen == ("pay", "y")
+            assert rt.supervisor.children() == ()
+
+
+async def test_one_that_is_being_woken_is_its_parents_once_that_has_started_it() -> None:
+    books = Books()
+    first = keeper("first", durability="none")
+    child = keeper("child", does={"pay": [Charge("x", 50.0)]})
+    kids = [trido.SpawnAgent(first, "one"), trido.SpawnAgent(child, "kid", detached=True)]
+    parent = keeper("parent", does={"spawn": kids})
+    async with killed(books, parent, child, first, till=Till()) as rt:
+        await (await rt.start_agent(parent, id="a")).call(do("spawn"))
+        await settle()
+        await rt.agent("a/kid").call(do("pay"))
+    late(first, 1.0)
+    late(child, 5.0)
+    async with office(books, parent, child, first, till=Till()) as rt:
+        await trio.sleep(3)
+        assert rt.agent("a/kid").status().state == "starting", "it is being woken"
+        await trio.sleep(20)
+        assert rt.agent("a").status().children == 2
+        assert rt.agent("a/kid").status().state == "running"
+        assert books.standing()[1] == "1.1 SpawnAgent pending"
+
+
+def late(agent: trido.Agent[Log], seconds: float) -> None:
+    """Have it take its time to be ready."""
+
+    @agent.lifespan
+    async def lives(_: trido.AgentRef[Log]) -> AsyncGenerator[None]:
+        await trio.sleep(seconds)
+        yield

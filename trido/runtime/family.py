@@ -183,8 +183,6 @@ class Family:
         member = self._begun(directive)
         member.spec = None if directive.detached else spec
         try:
-            if spec.runtime is not None and spec.settings.durability != "none":
-                await spec.runtime.yields(spec.id)
             if directive.detached:
                 await self._start_outside(member, spec)
             elif not await self._start_here(spec):
@@ -217,7 +215,7 @@ class Family:
         if child is not None and child.kin is not None and child.kin.is_of(self._place, member.tag):
             member.place = child  # a start that the last run had begun was carried through
         else:
-            await runtime.start_spec(spec)
+            await runtime.start_in_place(spec)
 
     async def _start_here(self, spec: AgentSpec[Any]) -> bool:
         supervisor = self.supervisor or self._supervise(self._place.run.need_host(), [])

@@ -180,6 +180,7 @@ class Host:
             with self._opening:
                 await self._held("start")
                 if run.place.durable is not None:
+                    await run.place.has_taken_over()
                     await run.place.durable.recover()
                 await self._enter_lifespan()
                 await run.place.open_children(self)

@@ -153,6 +153,9 @@ class Posted(Envelope):
         self._over()
         if isinstance(error, AgentStopped | NoSuchAgent) and self._is_kept:
             return self._standing.give_up()
+        if self._receiver.yields:  # it goes on elsewhere
+            carry_out_when_there(self._sender, self._emit, self._standing)
+            return True
         self._standing.done()
         return False
 

@@ -54,6 +54,7 @@ class Parts(Generic[S]):
     """The parts of an `AgentPlace`."""
 
     __slots__ = (
+        "_before",
         "_child",
         "_dispatcher",
         "_ended",
@@ -94,7 +95,6 @@ class Parts(Generic[S]):
         "settings",
         "spec",
         "state",
-        "yields",
     )
 
     def __init__(self, spec: AgentSpec[S]) -> None:
@@ -112,8 +112,8 @@ class Parts(Generic[S]):
         """A handler is deciding, on the spot."""
         self.comes_back: bool = False
         """It is being stopped only to be started again."""
-        self.yields: bool = False
-        """It was woken, and ends because its parent starts it."""
+        self._before: AgentPlace[Any] | None = None
+        """Where it was woken, until that has ended."""
         self.mailbox: Mailbox = mailbox(self._whole, spec.settings.mailbox)
         self.dead_lettered: int = 0
         self.ref: AgentRef[S] = AgentRef(self._whole)
@@ -279,6 +279,11 @@ class Parts(Generic[S]):
     def open_turn(self) -> EffectfulTurn[S] | None:
         """The turn in progress, if its handler awaits."""
         return None if self._run is None else self._run.open_turn
+
+    @property
+    def yields(self) -> bool:
+        """Whether it was woken, and ends for somebody else has a place for it."""
+        return self.spec.woken is not None and self.spec.woken.yields
 
     @property
     def parent(self) -> AgentPlace[Any] | None:

@@ -90,13 +90,30 @@ class AgentPlace(Sleeping[S]):
         if known is self:
             return
         if known is not None:
-            raise AlreadyRegistered(self.id)
+            self._take_over(known)
         self.env.places[self.id] = self
         self.env.arrived(self)
         self._take(self.env.former.pop(self.id, None))
         bus = self.env.bus_of(partition_of(self.id)) if self.settings.subscribe else None
         if bus is not None:
             bus.add(self, self.settings.subscribe)
+
+    def _take_over(self, known: AgentPlace[Any]) -> None:
+        """Go on in the place of one that was only woken."""
+        woken = known.spec.woken
+        is_free = woken is not None and woken.is_free and known.agent is self.agent
+        if woken is None or not is_free or self.durable is None or self.spec.woken is not None:
+            raise AlreadyRegistered(self.id)
+        woken.give_way()
+        self._before = known
+        self._waiting, known._waiting = known._waiting, None
+        self._take(known.ref)
+
+    async def has_taken_over(self) -> None:
+        """Wait until nothing of it runs where it was woken."""
+        if self._before is not None:
+            await self._before.gives_way()
+            self._before = None
 
     def _go_on_from(self, last: AgentPlace[Any] | None) -> None:
         """Count on from the place that this child had in the last run of its parent."""
@@ -265,6 +282,8 @@ class AgentPlace(Sleeping[S]):
         goes_on = end.kind == "normal" and self.goes_on_after(end)
         self.hibernates: bool = self.hibernates and goes_on
         self._run = None
+        if self.spec.woken is not None and self.spec.woken.over is not None:
+            self.spec.woken.over.set()
         if self.idle is not None:
             self.idle.stop()
         self._drop_timers(end)  # `on_stop` may have set some
@@ -353,7 +372,8 @@ class AgentPlace(Sleeping[S]):
 
     def _leave(self) -> None:
         """It has ended for good: its name is free, and nobody waits for it."""
-        self.env.left(self)
+        if not self.yields:
+            self.env.left(self)
         if self.env.places.get(self.id) is self:
             del self.env.places[self.id]
             self.env.former[self.id] = self.ref

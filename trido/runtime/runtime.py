@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, final
 
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 
 from trido.agents import Signal
 from trido.errors import SpecError
@@ -26,6 +26,7 @@ from trido.runtime.place import AgentPlace
 from trido.runtime.ref import AgentRef
 from trido.runtime.spec import AgentSpec
 from trido.runtime.subscription import StreamOverflow, Subscription
+from trido.runtime.woken import Woken
 from trido.supervision import (
     ChildAlreadyStarted,
     ChildNotFound,
@@ -167,7 +168,8 @@ class Runtime:
         given: dict[str, Any] = dict(AS_STARTED)
         if agent.settings.durability == "none":  # whoever started it had it durable
             given["durability"] = "sync"
-        await self.start_spec(agent.spec(id=id, runtime=self, **given))
+        spec = agent.spec(id=id, runtime=self, **given)
+        await self.start_spec(evolve(spec, woken=Woken()))
 
     def look_for(self, id: str) -> None:
         """Wake an agent that somebody sends to, if the journal has it."""
@@ -179,10 +181,12 @@ class Runtime:
         if self._waker is not None:  # pragma: no branch - only durable agents are forgotten
             self._waker.hint(id)
 
-    async def yields(self, id: str) -> None:
-        """Stop an agent that was woken, for its parent starts it."""
-        if self._waker is not None:  # pragma: no branch - only durable agents are asked for
-            await self._waker.yields(id)
+    async def start_in_place(self, spec: AgentSpec[Any]) -> None:
+        """Start an agent under the runtime for its parent, be it that it was woken there."""
+        if self._waker is None:
+            await self.start_spec(spec)
+        else:
+            await self._waker.start_in_place(spec)
 
     async def start_spec(self, spec: AgentSpec[Any]) -> AgentRef[Any]:
         """As `start_agent`, of what is a spec already."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, final
 
+import trio
 from attrs import frozen
 
 from trido.errors import TridoError
@@ -202,6 +203,17 @@ class Sleeping(Errands[S]):
             return False
         self.end_asleep()
         return True
+
+    async def gives_way(self) -> None:
+        """End where it was woken: by itself, since its supervisor may wait for who takes over."""
+        woken = self.spec.woken
+        if self._run is not None and woken is not None:
+            woken.over = trio.Event()
+            self._run.stop()
+            await woken.over.wait()
+        elif self.asleep is not None:
+            self.end_asleep()
+        self._whole.stop_soon()
 
     # Forgetting ---------------------------------------------------------------------------------
 

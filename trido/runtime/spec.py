@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trido.runtime.agent import Agent
     from trido.runtime.family import Kin
     from trido.runtime.runtime import Runtime
+    from trido.runtime.woken import Woken
 
 S = TypeVar("S")
 
@@ -63,6 +64,8 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
     escalate_on: Exceptions = ()
     kin: Kin | None = field(default=None, eq=False, repr=False)
     """Whose child it is."""
+    woken: Woken | None = field(default=None, eq=False, repr=False)
+    """How it stands, if its runtime has woken it."""
     _policy: ChildPolicy = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -30,6 +30,7 @@ from trido.supervision import (
 
 if TYPE_CHECKING:
     from trido.runtime.runtime import Runtime
+    from trido.runtime.spec import AgentSpec
 
 AT_ONCE: Final = 16
 """How many are started at a time."""
@@ -67,7 +68,8 @@ class Waker:
         self._hinted: set[str] = set()
         self._seen: set[str] = set()
         self._starting: dict[str, trio.Event] = {}
-        self._woken: set[str] = set()
+        self._theirs: set[str] = set()
+        """Whom their parents are starting."""
         self._nursery: trio.Nursery | None = None
         self._early: list[str] = []
         """Whom somebody sends to before the task runs."""
@@ -87,20 +89,29 @@ class Waker:
         if starting is not None:
             await starting.wait()
         place = self._runtime.env.places.get(id)
-        if id in self._woken and place is not None and place.agent is agent:
-            self._woken.discard(id)
-            return True
-        return False
+        woken = None if place is None else place.spec.woken
+        if woken is None or not woken.is_free or place is None or place.agent is not agent:
+            return False
+        woken.is_free = False
+        return True
 
-    async def yields(self, id: str) -> None:
-        """Stop this one if it was woken: it is its parent's, who is about to start it."""
-        starting = self._starting.get(id)
+    async def start_in_place(self, spec: AgentSpec[Any]) -> None:
+        """Start an agent for its parent; if it was woken, end it first."""
+        starting = self._starting.get(spec.id)
         if starting is not None:
             await starting.wait()
+        self._theirs.add(spec.id)
+        try:
+            await self._end_woken(spec.id)
+            await self._runtime.start_spec(spec)
+        finally:
+            self._theirs.discard(spec.id)
+
+    async def _end_woken(self, id: str) -> None:
         place = self._runtime.env.places.get(id)
-        if id in self._woken and place is not None:
-            self._woken.discard(id)
-            place.yields = True
+        woken = None if place is None else place.spec.woken
+        if place is not None and woken is not None and woken.is_free:
+            woken.give_way()
             await place.stop()
 
     # The task ---------------------------------------------------------------------------------
@@ -186,7 +197,7 @@ class Waker:
                 id = id_of(wake.agent)
                 self._hinted.discard(id)
                 self._seen.add(id)
-                if id not in self._runtime.env.places:
+                if id not in self._runtime.env.places and id not in self._theirs:
                     self._starting[id] = trio.Event()
                     nursery.start_soon(self._wake, wake, limiter)
 
@@ -247,7 +258,6 @@ class Waker:
             return
         try:
             await self._runtime.wake(agent, id)
-            self._woken.add(id)
         except (ChildAlreadyStarted, ChildAlreadyPresent, SupervisorStopped):
             pass  # somebody else was first, or all ends
         except StartFailed as error:
