@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import trio
-
 from trido.supervision import errors, events
 from trido.supervision.log import About
 from trido.supervision.messages import (
@@ -33,7 +31,8 @@ class Carrying(Shell):
 
     def _start_run(self, operation: StartRun) -> None:
         child = child_of(self._machine.records[operation.id])
-        self._restarted = self._restarted or operation.run > 1
+        if operation.run > 1:
+            self._restarted: bool = True
         report = RunReport(self._whole, child, operation.run)
         try:
             child.run = child.place.start(report)
@@ -55,7 +54,8 @@ class Carrying(Shell):
     def _moved(self, operation: Moved) -> None:
         child = child_of(operation.record)
         child.place.changed(operation.state, comes_back=operation.comes_back)
-        child.wake_waiters()
+        if child.waiters is not None:
+            child.wake_waiters()
 
     def _tell(self, operation: Tell) -> None:
         self._tell_event(operation.event, operation.policy, restarts=operation.restarts)
@@ -67,7 +67,7 @@ class Carrying(Shell):
             path=self.path,
             id=operation.id,
             incarnation=operation.run,
-            time=trio.current_time(),
+            time=self.now(),
             stack="" if run is None else run.stack(),
         )
         self._tell_event(event, record.policy)
@@ -80,10 +80,9 @@ class Carrying(Shell):
             self.post(Fail(now=event.time, error=fatal))
 
     def _reply(self, operation: Reply) -> None:
-        caller = self._callers.get(operation.number)
+        caller = self._callers.pop(operation.number, None)
         if caller is not None:
             caller.answer(operation.error)
-            del self._callers[operation.number]
 
     def _interrupt_body(self, operation: InterruptBody) -> None:
         # By the supervisor's task, see above: the body's Cancelled keeps all the frames that it was

@@ -43,7 +43,7 @@ class Child(Generic[T_co]):
     Made by supervisors only: ``sup[id]``, `Supervisor.start_child`, `current_child`.
     """
 
-    __slots__ = ("_waiters", "announced", "place", "record", "run", "supervisor")
+    __slots__ = ("announced", "place", "record", "run", "supervisor", "waiters")
 
     def __init__(self, supervisor: SupervisorBase, place: Place, record: Record) -> None:
         self.supervisor: SupervisorBase = supervisor
@@ -53,7 +53,8 @@ class Child(Generic[T_co]):
         self.run: Run | None = None
         self.announced: int = 0
         """The latest run that has said it is ready; its supervisor may not have heard yet."""
-        self._waiters: trio.Event | None = None
+        self.waiters: trio.Event | None = None
+        """Set at the next change, if anybody waits for one."""
 
     def __repr__(self) -> str:
         return f"<trido.Child {self.id!r} {self.state}, run {self.incarnation}>"
@@ -157,12 +158,12 @@ class Child(Generic[T_co]):
         return self.record.live and self.incarnation == run and not self.supervisor.has_ended
 
     async def _changed(self) -> None:
-        if self._waiters is None:
-            self._waiters = trio.Event()
-        await self._waiters.wait()
+        if self.waiters is None:
+            self.waiters = trio.Event()
+        await self.waiters.wait()
 
     def wake_waiters(self) -> None:
         """Have those who wait for a change of this child look again."""
-        if self._waiters is not None:
-            self._waiters.set()
-            self._waiters = None
+        if self.waiters is not None:
+            self.waiters.set()
+            self.waiters = None

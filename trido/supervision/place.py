@@ -7,6 +7,7 @@ teaches it to run something else by registering a kind of spec with `as_place`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -107,3 +108,9 @@ def as_place(spec: object) -> Place:
       SpecError: nobody has said how to run such a thing.
     """
     raise SpecError("children", spec, "a spec, such as a trido.ChildSpec")
+
+
+def place_of(spec: object) -> Place:
+    """As `as_place`, and faster for a kind of spec that was itself registered."""
+    make: Callable[[object], Place] = as_place.registry.get(type(spec), as_place)
+    return make(spec)

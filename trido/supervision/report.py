@@ -38,23 +38,25 @@ class RunReport:
 
     def ready(self, value: object = None) -> None:
         """The run is ready."""
-        now = trio.current_time()
-        self.child.announced = max(self.child.announced, self._run)
-        self._supervisor.tell(RunReady(now=now, id=self.child.id, run=self._run, value=value))
+        child, supervisor = self.child, self._supervisor
+        child.announced = max(child.announced, self._run)
+        now = supervisor.now()
+        supervisor.tell(RunReady(now=now, id=child.record.id, run=self._run, value=value))
 
     def failing(self, error: Exception) -> None:
         """The run cannot go on."""
-        now = trio.current_time()
+        now = self._supervisor.now()
         self._supervisor.tell(RunFailing(now=now, id=self.child.id, run=self._run, error=error))
 
     def unkillable(self) -> None:
         """The run was killed, and will not end."""
-        now = trio.current_time()
+        now = self._supervisor.now()
         self._supervisor.tell(RunStuck(now=now, id=self.child.id, run=self._run))
 
     def ended(self, end: End) -> None:
         """The run has ended."""
         self.is_over = True
-        self.child.run = None
-        now, u = trio.current_time(), random.random()
-        self._supervisor.tell(RunEnded(now=now, u=u, id=self.child.id, run=self._run, end=end))
+        child, supervisor = self.child, self._supervisor
+        child.run = None
+        now, u = supervisor.now(), random.random()
+        supervisor.tell(RunEnded(now=now, u=u, id=child.record.id, run=self._run, end=end))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, cast, final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import trio
 from attrs import evolve
@@ -69,6 +69,8 @@ class Shell:
         self.spec = spec
         self.opened_by: Current | None = None
         self.task: Task | None = None
+        self.now: Callable[[], float] = trio.current_time
+        """What time it is."""
         self.bus = bus
         self._report = report
         self.path: tuple[str, ...] = (*(() if above is None else above.path), self.id)
@@ -106,7 +108,7 @@ class Shell:
 
     @property
     def _whole(self) -> SupervisorBase:
-        return cast("SupervisorBase", self)
+        return self  # type: ignore[return-value]  # nothing less is ever made
 
     @property
     def has_ended(self) -> bool:

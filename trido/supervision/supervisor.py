@@ -22,7 +22,7 @@ from trido.supervision import errors
 from trido.supervision.child import Child
 from trido.supervision.current import CURRENT
 from trido.supervision.messages import Kill, Request, Stop, Withdraw
-from trido.supervision.place import as_place
+from trido.supervision.place import place_of
 from trido.supervision.reading import Reading
 from trido.supervision.records import Record
 from trido.supervision.shell import Caller, child_of
@@ -103,7 +103,7 @@ class SupervisorBase(Reading):
         Stopping twice is stopping once. ``cancelled`` says that it is because the scope around
         the supervisor was cancelled.
         """
-        self.post(Stop(now=trio.current_time(), cancelled=cancelled))
+        self.post(Stop(now=self.now(), cancelled=cancelled))
 
     async def wait(self) -> None:
         """Wait until all children have ended, however they ended.
@@ -120,12 +120,12 @@ class SupervisorBase(Reading):
     @enable_ki_protection
     def kill_children(self) -> None:
         """Stop in order, with no grace left for anybody."""
-        self.post(Kill(now=trio.current_time()))
+        self.post(Kill(now=self.now()))
 
     async def start_place(self, id: str, spec: Spec[T]) -> Child[T]:
         """Start what ``spec`` says under this id and wait until it is ready."""
         record = Record(id, spec.policy)
-        child: Child[T] = Child(self, as_place(spec), record)
+        child: Child[T] = Child(self, place_of(spec), record)
         record.tag = child
         await self._ask("start_child", id, record)
         return child
@@ -135,17 +135,17 @@ class SupervisorBase(Reading):
         self, asked: Asked, child: str | Child[Any] | Spec[Any], record: Record | None = None
     ) -> Record | None:
         """Ask for a change and wait until it is made; the place as it was when asked."""
-        self.refuse_deadlock("call {}()", asked)
+        if CURRENT.get() is not None:
+            self.refuse_deadlock("call {}()", asked)
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._finished:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise errors.SupervisorStopped(self.id)
         id = self._id_of(child)
         before = self._machine.records.get(id)
-        self._number += 1
-        number = self._number
-        now, u = trio.current_time(), random.random()
+        self._number = number = self._number + 1
         caller = self._callers[number] = Caller()
+        now, u = self.now(), random.random()
         self.tell(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
         if caller.is_answered:
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -159,7 +159,7 @@ class SupervisorBase(Reading):
 
         def abort(_: RaiseCancelT) -> Abort:
             del self._callers[number]
-            self._inbox.appendleft(Withdraw(now=trio.current_time(), number=number))
+            self._inbox.appendleft(Withdraw(now=self.now(), number=number))
             self._wake()
             return Abort.SUCCEEDED
 
@@ -208,7 +208,7 @@ class Supervisor(SupervisorBase):
     def _records(self, spec: SupervisorSpec | DynamicSupervisorSpec) -> Iterable[Record]:
         for child in cast("SupervisorSpec", spec).children:
             record = Record(child.child_id, child.policy)
-            record.tag = Child[Any](self, as_place(child), record)
+            record.tag = Child[Any](self, place_of(child), record)
             yield record
 
     @overload

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -42,6 +43,8 @@ class Working(Carrying):
         """Supervise until all children have ended. Raises nothing: see `error`."""
         try:
             self.task: Task | None = trio.lowlevel.current_task()
+            # `trio.current_time` looks for it each time.
+            self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
             if self.opened_by is not None:
                 self.opened_by.opened(self._whole)
             spare(self._scope)
@@ -49,7 +52,7 @@ class Working(Carrying):
                 async with trio.open_nursery() as nursery:
                     self.nursery: trio.Nursery | None = nursery
                     # Before whatever was asked of it already.
-                    self._inbox.appendleft(Begin(now=trio.current_time()))
+                    self._inbox.appendleft(Begin(now=self.now()))
                     await self._supervise()
         # A failure in here is a bug, ours or an operating system's: never lost, see `error`.
         except BaseException as exc:  # noqa: ASYNC103
@@ -71,24 +74,25 @@ class Working(Carrying):
 
     def _work(self) -> None:
         self._empty_inbox()
-        now = trio.current_time()
+        now = self.now()
         if not self._finished and self._machine.next_deadline() <= now:
             self._handle(Tick(now=now, u=random.random()))
 
     def _empty_inbox(self) -> None:
         """Handle what is in there; not all at once, and nothing after what restarted something."""
+        inbox = self._inbox
         self._restarted = False
         self._machine.tells_all = self.bus.hears_all
         for _ in range(_SLICE):
-            if not self._inbox or self._finished:
+            if not inbox or self._finished:
                 return
-            if self._restarted and not isinstance(self._inbox[0], RunReady):
+            if self._restarted and not isinstance(inbox[0], RunReady):
                 return  # that may restart something, too
-            self._handle(self._inbox.popleft())
+            self._handle(inbox.popleft())
 
     def _handle(self, event: Input) -> None:
         """Hand ``event`` in and carry out what follows."""
-        if isinstance(event, Request) and event.number not in self._callers:
+        if type(event) is Request and event.number not in self._callers:
             return
         machine = self._machine
         for operation in machine.handle(event):
@@ -132,10 +136,11 @@ class Working(Carrying):
 
         With observers it always has its turn: they are called in the supervisor's task.
         """
-        if self._sleeper is None or self.bus.has_observers:
+        sleeper = self._sleeper
+        if sleeper is None or self.bus.has_observers:
             self.post(event)
         else:
-            self._work_here(event, self._sleeper)
+            self._work_here(event, sleeper)
 
     def _work_here(self, event: Input, sleeper: Task) -> None:
         """Do the work of the supervisor's task in the calling one, and wake it if more is left."""
