@@ -145,6 +145,151 @@ def test_a_plan_that_does_not_happen_fails(
 
 
 @pytest.mark.real_time
+def test_a_plan_is_refused_as_soon_as_it_is_known_that_it_cannot_happen(
+    pytester: pytest.Pytester, trio_or_not: list[str]
+) -> None:
+    code = """
+        import attrs, trido
+
+        @attrs.frozen
+        class Count:
+            value: int = 0
+
+        agent = trido.Agent("agent", state=Count)
+
+        @agent.on("add")
+        def add(state: Count, data: int):
+            return state
+
+        async def starts():
+            async with trido.open_runtime() as rt:
+                await rt.start_agent(agent, id="a")
+                await trio.sleep(1)
+                print("it went on")
+
+        @pytest.mark.trido(plan="crash a at turn 1 of ad")
+        async def test_no_such_route():
+            await starts()
+
+        @pytest.mark.trido(plan="crash feed at turn 1")
+        async def test_a_function_has_no_turns():
+            async def feed():
+                await trio.sleep(9)
+            async with trido.open_supervisor(trido.ChildSpec(feed)):
+                await trio.sleep(1)
+                print("it went on")
+
+        @pytest.mark.trido(plan="crash b at turn 1")
+        async def test_says_who_was_not_there():
+            await starts()
+            assert False, "there was no crash"
+    """
+    result = run(pytester, code, *trio_or_not, "--log-disable=trido")
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "E*UnknownPoint: 'crash a at turn 1 of ad': *; there is turn of add, start, stop",
+            "E*UnknownPoint: 'crash feed at turn 1': *; there is start, stop, await, a time: *",
+            "*of the plan, 'crash b at turn 1': there is no agent or child 'b'; there is *",
+        ]
+    )
+    assert result.outlines.count("it went on") == 1
+
+
+@pytest.mark.real_time
+def test_a_rehearsal_is_before_the_test(pytester: pytest.Pytester, trio_or_not: list[str]) -> None:
+    code = """
+        TIMES = []
+
+        async def count(name):
+            async def feed():
+                TIMES.append(name)
+                await trio.sleep(9)
+            import trido
+            async with trido.open_supervisor(trido.ChildSpec(feed)):
+                await trio.sleep(5)
+
+        @pytest.mark.trido(plan="crash feed at 2s", rehearsed=True)
+        async def test_twice(tmp_path):
+            await count("twice")
+
+        @pytest.mark.trido(plan="crash fed at 2s", rehearsed=True)
+        async def test_once():
+            await count("once")
+
+        def test_it():
+            assert TIMES == ["twice", "twice", "twice", "once"]
+    """
+    result = run(pytester, code, *trio_or_not)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*'crash fed at 2s': there is no agent or child 'fed'*"])
+
+
+@pytest.mark.real_time
+def test_what_a_rehearsal_would_use_up_is_refused(pytester: pytest.Pytester) -> None:
+    code = """
+        @pytest.mark.trido(plan="clock +1s at 2s", rehearsed=True)
+        async def test_clock(mock_clock):
+            pass
+
+        @pytest.mark.trido(plan="clock +1s at 2s", rehearsed=True)
+        async def test_nursery(nursery):
+            pass
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*rehearsed='mock_clock' is not allowed*without async fixtures and clocks*",
+            "*rehearsed='nursery' is not allowed*",
+        ]
+    )
+
+
+@pytest.mark.real_time
+def test_a_clock_that_is_not_virtual_is_refused(pytester: pytest.Pytester) -> None:
+    code = """
+        from trio._core._run import SystemClock
+
+        @pytest.fixture
+        def clock():
+            return SystemClock()
+
+        @pytest.mark.trido
+        async def test_real(clock):
+            pass
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*SpecError: *clock=*; it must be trio's MockClock*"])
+
+
+@pytest.mark.real_time
+def test_a_clock_that_nobody_moves_is_told(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trido.testing.plugin.PATIENCE", 0.2)
+    code = """
+        @pytest.mark.trido
+        async def test_stands(mock_clock):
+            with trio.CancelScope(shield=True):
+                await trio.sleep(5)
+
+        @pytest.mark.trido
+        async def test_moved(mock_clock):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep, 5)
+                await trio.testing.wait_all_tasks_blocked()
+                mock_clock.jump(5)
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["E*NotOver: not over after*", "E*its time stands still unless the test moves it*"]
+    )
+
+
+@pytest.mark.real_time
 def test_what_is_never_over_fails(
     pytester: pytest.Pytester, trio_or_not: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +351,7 @@ def test_with_given_a_test_is_refused(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("sed=1", "*trido(sed=...) is none of guarded, lasts, plan, seed, steps"),
+        ("sed=1", "*trido(sed=...) is none of guarded, lasts, plan, rehearsed, seed, steps"),
         ("plan='crash'", "*'crash' is no plan*"),
         ("plan=[1]", "*faults=1 is not allowed*"),
     ],

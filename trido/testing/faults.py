@@ -27,7 +27,7 @@ from trido.testing.faults_storage import FaultyJournal, StorageFaults
 from trido.testing.faults_targets import Place, Target, block, names_of
 from trido.testing.faults_turns import TurnLog, awaits
 from trido.testing.plan import FaultPlan
-from trido.testing.plan_errors import InjectedCrash
+from trido.testing.plan_errors import InjectedCrash, UnknownPoint
 from trido.testing.plan_faults import (
     AWAITING,
     ClockFault,
@@ -44,10 +44,16 @@ T = TypeVar("T")
 
 @final
 class Faults(Moments, Probe):
-    """A plan in force. What has a ``survey`` notes there what could fail."""
+    """A plan in force. What has a ``survey`` notes there what could fail.
 
-    def __init__(self, plan: FaultPlan, survey: Survey | None = None) -> None:
+    A ``strict`` one is over as soon as it is known that it cannot happen.
+    """
+
+    def __init__(
+        self, plan: FaultPlan, survey: Survey | None = None, *, strict: bool = False
+    ) -> None:
         super().__init__(plan, survey)
+        self._strict: Final = strict
         self.storage: Final = StorageFaults(self)
         self._mail: Final = Mail(self)
         self._turns: Final = TurnLog()
@@ -67,6 +73,12 @@ class Faults(Moments, Probe):
             if time is not None:
                 due = trio.current_time() + time.seconds
                 nursery.start_soon(self._strike, fault, due, name=str(fault))
+
+    def refuse(self, error: UnknownPoint) -> None:
+        """It cannot happen: if all of it is to, end the block in which it was to be."""
+        if self._strict:
+            super().refuse(error)
+            self._nursery.cancel_scope.cancel(reason=f"{error}")
 
     async def _strike(self, fault: Fault, due: float) -> None:
         await trio.sleep_until(due)

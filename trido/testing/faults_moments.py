@@ -8,8 +8,11 @@ from typing import Any, Final
 
 import trio
 
+from trido.runtime.place import AgentPlace
 from trido.testing.faults_targets import Target, names_of
 from trido.testing.plan import FaultPlan
+from trido.testing.plan_check import impossible
+from trido.testing.plan_errors import UnknownPoint
 from trido.testing.plan_faults import CodeFault, Fault
 from trido.testing.plan_points import Point, Who
 from trido.testing.plan_survey import Moment, Survey
@@ -24,6 +27,8 @@ class Moments:
         self.happened: list[Fault] = []
         self.live: dict[Who, Target] = {}
         """Who is there, by each of their names."""
+        self.refused: UnknownPoint | None = None
+        """Why the plan cannot happen, once that is known."""
         self._counts: Counter[tuple[Who, Any, str | None]] = Counter()
         self._waiting: dict[Moment, list[CodeFault]] = {}
         for fault in plan:
@@ -58,10 +63,17 @@ class Moments:
     def there(self, target: Target) -> tuple[Who, ...]:
         """It is there from now on, under these names."""
         names = names_of(target)
+        routes = target.agent.routes if isinstance(target, AgentPlace) else None
+        if error := impossible(self.plan, names, routes):
+            self.refuse(error)
         self.live.update(dict.fromkeys(names, target))
         if self.survey is not None:
             self.survey.names.update(names)
         return names
+
+    def refuse(self, error: UnknownPoint) -> None:
+        """It cannot happen."""
+        self.refused = self.refused or error
 
     def both(self, names: Iterable[Who], kind: Any, type: str) -> list[Moment]:
         """The next moment of this kind, among all and among those of its type."""

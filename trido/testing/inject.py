@@ -75,6 +75,8 @@ async def injected(faults: Faults) -> AsyncGenerator[Injection]:
         finally:
             PROBE.reset(token)
             nursery.cancel_scope.cancel(reason="the plan is no longer in force")
+    if faults.refused is not None:
+        raise faults.refused from error
     if error is not None:
         raise error
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from trido.agents.routing import Routes
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_errors import UnknownPoint
 from trido.testing.plan_faults import CodeFault, Fault, SignalFault, StorageFault
-from trido.testing.plan_points import AnyOf, Received, Time, Who
+from trido.testing.plan_points import AnyOf, DirectiveOf, Received, Time, Turn, Who
 from trido.testing.plan_survey import Survey
 
 _MOST: Final = 30
@@ -27,6 +28,46 @@ def check(plan: FaultPlan, survey: Survey) -> None:
     alone = len(plan) == 1
     for fault in plan:
         _check(fault, survey, alone=alone)
+
+
+def impossible(plan: FaultPlan, names: Iterable[Who], routes: Routes | None) -> UnknownPoint | None:
+    """What ``plan`` says of somebody that can never come: they have these names, and routes.
+
+    Without routes they are a function. It is known as soon as they are there.
+    """
+    known = set(names)
+    for fault in plan:
+        if isinstance(fault, CodeFault) and fault.who in known:
+            what = f"{fault.at} of {fault.who}"
+            there = _there(fault.at, routes)
+        elif isinstance(fault, SignalFault) and fault.to in known:
+            what = f"signal to {fault.to}"
+            there = _FUNCTION if routes is None else ()
+        else:
+            continue
+        if there:
+            return UnknownPoint(str(fault), what, there)
+    return None
+
+
+_FUNCTION: Final = (
+    "start",
+    "stop",
+    "await",
+    "a time: it is a function",
+)
+
+
+def _there(point: object, routes: Routes | None) -> tuple[str, ...]:
+    """What there is instead of a point that they can never come to."""
+    if not isinstance(point, Turn | DirectiveOf | Received):
+        return ()
+    if routes is None:
+        return _FUNCTION
+    if isinstance(point, Received) or point.type is None or routes.match(point.type):
+        return ()
+    patterns = dict.fromkeys(one.pattern for one in routes)
+    return (*(f"turn of {pattern}" for pattern in patterns), "start", "stop")
 
 
 def check_names(plan: FaultPlan, survey: Survey) -> None:

@@ -13,17 +13,18 @@ from typing import Any, Final, TypeVar, final
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from trido.errors import SpecError
 from trido.testing.plan import FaultPlan
-from trido.testing.plan_check import check_names
-from trido.testing.plan_errors import NotReached, PlanSyntaxError
+from trido.testing.plan_check import check, check_names
+from trido.testing.plan_errors import NotOver, NotReached, PlanSyntaxError, UnknownPoint
 from trido.testing.plan_survey import Survey
-from trido.testing.schedule import STEPS, Scenario, new_seed
+from trido.testing.schedule import STEPS, Scenario, new_seed, rehearse
 
 T = TypeVar("T")
 
-OPTIONS: Final = frozenset({"seed", "plan", "guarded", "lasts", "steps"})
+OPTIONS: Final = frozenset({"seed", "plan", "guarded", "rehearsed", "lasts", "steps"})
 """What the marker takes."""
 MOST: Final = 10 * STEPS
 """How many steps the tasks of a test may take, if it does not say so itself."""
@@ -31,6 +32,7 @@ PATIENCE: Final = 30.0
 """How many seconds of real time a test may wait for what never comes."""
 _SEED: Final = pytest.StashKey[int]()
 _TOLD: Final = pytest.StashKey[str]()
+_STANDS: Final = "its time stands still unless the test moves it, for it has the fixture mock_clock"
 
 
 def prepare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
@@ -91,17 +93,25 @@ class Runner:
         instruments: Sequence[trio.abc.Instrument] = (),
     ) -> T:
         """Run it, and keep how to replay it."""
+        if clock is not None and not isinstance(clock, MockClock):
+            allowed = "trio's MockClock, or none; or mark the test real_time"
+            raise SpecError("clock", clock, allowed, of=f"trido of {self._item.name}")
         options = self._options
         plan, seed = self._plan, _seed_of(self._item.config, options.get("seed"))
         words = f"--trido-seed={seed}"
         self._item.stash[_TOLD] = f"{words} --trido-plan={str(plan)!r}" if plan else words
         lasts, steps = options.get("lasts", math.inf), options.get("steps", MOST)
+        scenario = Scenario(main, seed, steps, lasts, PATIENCE)
+        guarded = options.get("guarded", False)
+        if plan and options.get("rehearsed", False):
+            self._check_that_it_can_be_run_twice()
+            check(plan, rehearse(scenario, guarded=guarded))
         survey = Survey()
         try:
-            return Scenario(main, seed, steps, lasts, PATIENCE).play(
+            return scenario.play(
                 plan,
                 survey=survey if plan else None,
-                guarded=options.get("guarded", False),
+                guarded=guarded,
                 whole=True,
                 instruments=instruments,
                 clock=clock,
@@ -109,10 +119,32 @@ class Runner:
         except NotReached:
             check_names(plan, survey)
             raise
+        except NotOver as error:
+            if clock is not None and clock.autojump_threshold == math.inf:
+                error.add_note(f"{_STANDS}; leave that out, and it jumps")
+            raise
+        except Exception as error:
+            _note_unknown(error, plan, survey)
+            raise
+
+    def _check_that_it_can_be_run_twice(self) -> None:
+        for name, value in getattr(self._item, "funcargs", {}).items():
+            is_trios = type(value).__module__ == "pytest_trio.plugin"
+            if is_trios or isinstance(value, trio.abc.Clock):
+                what = "without async fixtures and clocks, which a rehearsal would use up"
+                raise SpecError("rehearsed", name, what, of=f"trido of {self._item.name}")
 
     def _planned(self) -> FaultPlan:
         given = self._item.config.getoption("--trido-plan")
         return FaultPlan.of(self._options.get("plan") if given is None else given)
+
+
+def _note_unknown(error: Exception, plan: FaultPlan, survey: Survey) -> None:
+    """It may have failed for want of what the plan did not find."""
+    try:
+        check_names(plan, survey)
+    except UnknownPoint as unknown:
+        error.add_note(f"of the plan, {unknown}")
 
 
 @final

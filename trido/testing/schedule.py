@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Final, Generic, TypeVar, TypeVarTuple, final
+from typing import Final, Generic, TypeVar, TypeVarTuple, cast, final
 from unittest.mock import patch
 
 import trio
@@ -72,10 +72,21 @@ class Budget(trio.abc.Instrument):
         self.idle += 1
         if self.idle == 1:
             self.since = time.perf_counter()
-        elif time.perf_counter() - self.since > self.patience:
-            self.scope.cancel(reason="nothing happens in it any more")
+        else:
+            self.look()
         if self.idle > PATIENCE and self.scope.cancel_called:
             break_shields(self.scope)
+
+    def after_io_wait(self, timeout: float) -> None:
+        """It may have waited for long: for a clock that nobody moves."""
+        self.look()
+
+    def look(self) -> None:
+        """Whether anything happens still."""
+        if self.idle and time.perf_counter() - self.since > self.patience:
+            self.scope.cancel(reason="nothing happens in it any more")
+            clock = cast("MockClock", trio.lowlevel.current_clock())
+            clock.autojump_threshold = 0.0  # nobody else will move it
 
 
 @final
@@ -98,7 +109,7 @@ class Scenario(Generic[T]):
         survey: Survey | None = None,
         whole: bool = False,
         instruments: Sequence[trio.abc.Instrument] = (),
-        clock: trio.abc.Clock | None = None,
+        clock: MockClock | None = None,
     ) -> T:
         """Run it once, and note in ``survey`` what could fail in it.
 
@@ -110,19 +121,24 @@ class Scenario(Generic[T]):
         looking_on = [*instruments] if self.steps is None else [budget, *instruments]
         guard = Guard(on=guarded)
 
+        async def played() -> T:
+            if not plan and survey is None:
+                return await self.main()
+            async with injected(Faults(plan, survey, strict=whole)) as injection:
+                result = await self.main()
+                if whole and injection.pending:
+                    raise NotReached([str(one) for one in injection.pending])
+                return result
+
         async def scenario() -> T:
             with scope, guard:
-                if not plan and survey is None:
-                    return await self.main()
-                async with injected(Faults(plan, survey)) as injection:
-                    result = await self.main()
-                    if whole and injection.pending:
-                        raise NotReached([str(one) for one in injection.pending])
-                    return result
+                result = await played()
+                if not scope.cancel_called:
+                    return result  # else it is not over, even if it took no notice of that
             raise NotOver(budget.taken, trio.current_time())
 
-        with seeded(self.seed), guard.told():
-            clock = clock or MockClock(autojump_threshold=0)
+        clock = clock or MockClock(autojump_threshold=0)
+        with seeded(self.seed), guard.told(), looked_at(clock, self.patience):
             return trio.run(scenario, clock=clock, instruments=looking_on)
 
 
@@ -167,11 +183,11 @@ def run(
     scenario = Scenario(functools.partial(fn, *args), number, steps, lasts)
     with noted(number, faults):
         if faults and rehearsed:
-            check(faults, _rehearse(scenario, guarded=guarded))
+            check(faults, rehearse(scenario, guarded=guarded))
         return scenario.play(faults, guarded=guarded, whole=rehearsed, instruments=instruments)
 
 
-def _rehearse(scenario: Scenario[T], *, guarded: bool) -> Survey:
+def rehearse(scenario: Scenario[T], *, guarded: bool) -> Survey:
     """Run it without faults, to see what there is."""
     survey = Survey()
     try:
@@ -223,6 +239,19 @@ def run_seeds(
         )
         results.append(one)
     return results
+
+
+@contextmanager
+def looked_at(clock: MockClock, patience: float) -> Generator[None]:
+    """Within this block a clock that somebody is to move wakes its run now and then."""
+    if clock.autojump_threshold < math.inf:
+        yield
+        return
+    clock.autojump_threshold = patience
+    try:
+        yield
+    finally:
+        clock.autojump_threshold = math.inf
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import inspect
 import pytest
 
 MARKERS = (
-    "trido(seed, plan, guarded, lasts, steps): run an async test in virtual time, by a seed",
+    "trido(seed, plan, guarded, rehearsed, lasts, steps): run an async test in virtual time",
     "real_time: run an async test on the real clock, in spite of trido_mode",
 )
 
