@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import attrs
 import pytest
@@ -12,6 +13,8 @@ from attrs import evolve, frozen
 
 import trido
 from trido.agents.definition import Definition
+from trido.agents.schema import Schema
+from trido.agents.state import Unchanging
 from trido.agents.turn import NO_TURN
 from trido.agents.versions import FIRST
 
@@ -207,6 +210,74 @@ def test_no_field_of_a_state_can_change(declared: type) -> None:
     fields = {"it": attrs.field(default=None, type=declared)}
     state = attrs.make_class("Kept", fields, frozen=True)
     assert refused(trido.Agent, "words", state=state).startswith("Agent 'words': Kept.it=<class ")
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenData:
+    value: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenHolder:
+    items: tuple[list[int], ...] = ()
+
+
+def state_of(declared: Any) -> Any:
+    fields = {"it": attrs.field(default=None, type=declared)}
+    return attrs.make_class("Kept", fields, frozen=True)
+
+
+def test_a_frozen_dataclass_in_a_state_is_looked_into() -> None:
+    assert trido.Agent("words", state=state_of(FrozenData)).name == "words"
+    assert refused(trido.Agent, "words", state=state_of(FrozenHolder)) == no(
+        f"Agent 'words': FrozenHolder.items={tuple[list[int], ...]!r}",
+        "immutable all the way down: tuple, frozenset, Mapping, frozen classes",
+    )
+
+
+@frozen
+class Unreadable:
+    value: Nowhere = None  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_what_a_state_declares_can_be_looked_up_and_told() -> None:
+    assert refused(trido.Agent, "words", state=state_of(CannotBeTold)) == no(
+        f"Agent 'words': annotations={CannotBeTold!r}",
+        "a type whose values can be told at run time",
+    )
+    assert refused(trido.Agent, "words", state=state_of(type[Unreadable])) == no(
+        f"Agent 'words': annotations={Unreadable!r}",
+        f"{ANNOTATED} (name 'Nowhere' is not defined)",
+    )
+
+
+class Refuses:
+    """It has no name."""
+
+    def __call__(self, *_: object) -> None:
+        raise AttributeError
+
+
+def test_only_attrs_itself_makes_a_class_frozen() -> None:
+    @attrs.define
+    class Homemade:
+        value: int = 0
+        __setattr__: ClassVar[Any] = Refuses()
+
+    assert refused(trido.Agent, "words", state=Homemade) == no(
+        f"Agent 'words': state={Homemade!r}", "a frozen attrs class"
+    )
+
+
+def test_a_field_of_a_state_is_built_where_it_stands() -> None:
+    shape = Unchanging(Schema("it", int, {}).shape)
+    assert (shape.build(1, "$.value"), shape.name) == (
+        1,
+        "int that cannot change (see trido.freeze)",
+    )
+    with pytest.raises(trido.InvalidData) as caught:
+        shape.build("1", "$.value")
+    assert str(caught.value) == "$.value: expected int, got str"
 
 
 def test_a_state_may_be_of_itself() -> None:

@@ -79,6 +79,16 @@ async def printing(data: Receipt) -> str:
     return str(data.number)
 
 
+@trido.action
+def counting(data: str) -> int:
+    return len(data)
+
+
+@trido.action
+def twice(data: int) -> float:
+    return data * 2.0
+
+
 def refused(make: Callable[..., object], *args: Any, **fields: Any) -> str:
     with pytest.raises(trido.SpecError) as caught:
         make(*args, **fields)
@@ -309,6 +319,9 @@ async def test_a_sequence_is_its_steps() -> None:
     assert (both.parameters, both.results) == (charging.parameters, printing.results)
     assert await both(Charge(3)) == "3"
     assert both.check("x") == "x"
+    three = trido.sequence("three", both, counting, twice)
+    assert (three.result, three.results) == (float, twice.results)
+    assert await three(Charge(30)) == 4.0
 
 
 Pages = NewType("Pages", int)
@@ -323,6 +336,8 @@ Pages = NewType("Pages", int)
         (int, bool, True),
         (Pages, str, False),
         (Annotated[Pages, "x"], int, True),
+        (Annotated[Pages, "x"], str, False),
+        (None, str, False),
         (int | str, bytes | str, True),
         (int | str, bytes | None, False),
         (None, type(None), True),
