@@ -274,7 +274,7 @@ def test_a_claim_makes_unknown_what_was_started() -> None:
 
 
 def test_a_commit_moves_the_agent_on() -> None:
-    one = head(timers={"gone": 1, "kept": 2, "moved": 3})
+    one = head(timers={"gone": 1, "kept": 2, "moved": 3}, consumed=5)
     rules.committed(
         one,
         commit(
@@ -285,10 +285,10 @@ def test_a_commit_moves_the_agent_on() -> None:
             timers=(Timer("moved", 7, b""),),
         ),
     )
-    assert (one.revision, one.at, one.full, one.consumed) == (4, 9, 1, 1)
+    assert (one.revision, one.at, one.full, one.consumed) == (4, 9, 1, 6)
     assert one.timers == {"kept": 2, "moved": 7}
     rules.committed(one, commit(revision=5, at=10, full=True))
-    assert (one.revision, one.full, one.consumed) == (5, 5, 1)
+    assert (one.revision, one.full, one.consumed) == (5, 5, 6)
     assert (one.due, head().due) == (2, None)
 
 
