@@ -19,6 +19,7 @@ from trido.runtime.spec import AgentSpec, PolicyOptions
 if TYPE_CHECKING:
     from trido.runtime.ref import AgentRef
     from trido.runtime.runtime import Runtime
+    from trido.supervision.policy import ChildPolicy
 
 S = TypeVar("S")
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Any]]
@@ -92,6 +93,8 @@ class Agent(Definition[S]):
         self._refuse_unknown(settings, SettingOptions.__annotations__)
         self.settings: Settings = Settings(of=self.of, **cast("Any", settings))
         self.lives: Lifespan | None = None
+        self.known_terms: tuple[tuple[object, ...], ChildPolicy] | None = None
+        """How the latest spec says to run it, and the policy that goes with that."""
 
     def lifespan(self, function: L) -> L:
         """Decorate what a run of the agent needs for as long as it lives: a pool, a connection.
@@ -129,6 +132,8 @@ class Agent(Definition[S]):
         Raises:
           SpecError: an argument is not what it may be.
         """
+        if not options:
+            return AgentSpec(agent=self, id=id, settings=self.settings, runtime=runtime)
         self._refuse_unknown(options, _OPTIONS)
         policy = {key: options.pop(key) for key in _POLICY if key in options}  # type: ignore[misc]
         changed = cast("dict[str, Any]", options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, final
 
 from attrs import evolve, field, fields, frozen
@@ -73,19 +74,29 @@ class AgentSpec(Spec[AgentRef[S]], Generic[S]):
         if self.id == PARENT:
             raise SpecError("id", self.id, "another: Emit(to='parent') means the parent", of=of)
         check_id(of, self.id)
+        if self.runtime is not None and not hasattr(self.runtime, "env"):
+            raise SpecError("runtime", self.runtime, "what trido.open_runtime gives", of=of)
+        terms, known = _TERMS(self), self.agent.known_terms
+        if known is not None and all(map(is_, terms, known[0])):
+            policy = known[1]
+        else:
+            policy = self._check_terms(of)
+            if self.settings.durability == "none":  # else it takes more than to have the same
+                self.agent.known_terms = terms, policy
+        object.__setattr__(self, "_policy", policy)
+
+    def _check_terms(self, of: str) -> ChildPolicy:
+        """The policy that goes with how it is to be run."""
         if self.restart == "permanent" and self.settings.idle_timeout < math.inf:
             allowed = "another: a permanent child never ends, and so never sleeps (idle_timeout=)"
             raise SpecError("restart", self.restart, allowed, of=of)
-        if self.runtime is not None and not hasattr(self.runtime, "env"):
-            raise SpecError("runtime", self.runtime, "what trido.open_runtime gives", of=of)
         if self.settings.durability != "none":
             self._check_durability(of)
         seconds(of, "kill_timeout", self.kill_timeout)
         try:
-            policy = _policy(**{name: getattr(self, name) for name in _FIELDS})
+            return _policy(**{name: getattr(self, name) for name in _FIELDS})
         except SpecError as error:
             raise SpecError(error.field, error.value, error.allowed, of=of) from None
-        object.__setattr__(self, "_policy", policy)
 
     def _check_durability(self, of: str) -> None:
         durability = self.settings.durability
@@ -132,3 +143,5 @@ def _new_policy(*, restart_on: Exceptions, escalate_on: Exceptions, **fields: An
 
 _known_policy: Final = lru_cache(maxsize=256, typed=True)(_new_policy)
 _FIELDS: Final = tuple(one.name for one in fields(ChildPolicy) if one.name != "kind")
+_TERMS: Final = attrgetter("settings", "kill_timeout", *_FIELDS)
+"""What is checked once for all the agents of a definition that have the same."""
