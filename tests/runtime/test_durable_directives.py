@@ -589,7 +589,11 @@ async def test_an_agent_adopts_again_what_it_was_to_adopt() -> None:
         wants[:] = [trido.AdoptChild(b, "kid"), trido.Monitor(b), trido.Demonitor(b)]
         await ref.call(do("adopt"))
         await settle()
-        assert [one[-4:] for one in books.standing()] == ["done"] * 3
+        assert books.standing() == [  # the first for as long as there is the child
+            "1.0 AdoptChild pending",
+            "1.1 Monitor done",
+            "1.2 Demonitor done",
+        ]
         assert ref.status().children == 1
 
 

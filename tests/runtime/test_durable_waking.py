@@ -399,3 +399,119 @@ def late(agent: trido.Agent[Log], seconds: float) -> None:
     async def lives(_: trido.AgentRef[Log]) -> AsyncGenerator[None]:
         await trio.sleep(seconds)
         yield
+
+
+# Adopted children ---------------------------------------------------------------------------------
+
+
+async def adopt(rt: trido.Runtime, parent: trido.Agent[Log], ref: trido.AgentRef[Log]) -> None:
+    """Have one adopt another."""
+    parent_ref = await rt.start_agent(parent, id="a")
+    await parent_ref.call(trido.Signal("adopt", ref))
+    await settle()
+
+
+def family() -> tuple[trido.Agent[Log], trido.Agent[Log]]:
+    """One that adopts and gives up; and one that tells its parent."""
+    up = trido.Emit(note("up"), to="parent")
+    child = keeper("child", does={"up": [up], "pay": [Charge("x", 50.0)], "end": [trido.Stop()]})
+    parent = keeper("parent", does={"drop": [trido.StopChild("mine")]})
+
+    @parent.on("adopt")
+    def adopts(state: Log, data: trido.Address) -> trido.Decision[Log]:
+        return state, [trido.AdoptChild(data, "mine")]
+
+    return parent, child
+
+
+async def adopted(books: Books) -> tuple[trido.Agent[Log], trido.Agent[Log]]:
+    """A process that was killed after ``a`` had adopted ``c``."""
+    parent, child = family()
+    async with killed(books, parent, child) as rt:
+        await adopt(rt, parent, await rt.start_agent(child, id="c"))
+        assert rt.agent("a").status().children == 1
+    return parent, child
+
+
+@pytest.mark.parametrize("ids", ["ac", "ca"])
+async def test_an_adopted_child_is_adopted_again_in_the_next_process(ids: str) -> None:
+    books = Books()
+    parent, child = await adopted(books)
+    known = {"a": parent, "c": child}
+    for _ in range(7):  # it is not tried, but so
+        async with killed(books, parent, child) as rt:
+            for id in ids:
+                await rt.start_agent(known[id], id=id)
+            await settle()
+            assert rt.agent("a").status().children == 1
+    async with office(books, parent, child) as rt:
+        for id in ids:
+            await rt.start_agent(known[id], id=id)
+        await settle()
+        await rt.agent("c").call(do("up"))
+        await rt.agent("a").wait_for(lambda state: state.seen == ("up",))
+        await rt.agent("a").call(do("drop"))
+        await settle()
+        assert rt.find("c") is None
+    assert books.standing()[0] == "1.0 AdoptChild done"
+    async with office(books, parent, child) as rt:
+        for id in ids:
+            await rt.start_agent(known[id], id=id)
+        await settle()
+        assert rt.agent("a").status().children == 0
+
+
+async def test_an_adopted_child_is_awaited_and_holds_nothing_up() -> None:
+    books = Books()
+    parent, child = await adopted(books)
+    async with office(books, parent, child) as rt:
+        ref = await rt.start_agent(parent, id="a")
+        await ref.call(do("drop"))  # there is none
+        await rt.drain()
+        assert ref.status().children == 0
+        await rt.start_agent(child, id="c")
+        await settle()
+        assert ref.status().children == 1
+
+
+async def test_an_adopted_child_that_ends_for_good_is_adopted_no_more() -> None:
+    books = Books()
+    parent, child = await adopted(books)
+    async with office(books, parent, child) as rt:
+        ref = await rt.start_agent(parent, id="a")
+        c = await rt.start_agent(child, id="c")
+        await settle()
+        await c.call(do("end"))
+        await settle()
+        assert ref.status().children == 0
+    assert books.standing() == ["1.0 AdoptChild done"]
+
+
+async def test_who_has_ended_is_not_adopted() -> None:
+    books = Books()
+    parent, child = family()
+    async with office(books, parent, child) as rt:
+        ref = await rt.start_agent(child, id="c")
+        await ref.stop()
+        await adopt(rt, parent, ref)
+        assert books.standing() == ["1.0 AdoptChild failed"]
+
+
+async def test_an_adopted_child_that_was_woken_stays_one_when_it_is_taken_over() -> None:
+    books = Books()
+    parent, child = family()
+    async with killed(books, parent, child, till=Till()) as rt:
+        c = await rt.start_agent(child, id="c")
+        await adopt(rt, parent, c)
+        await c.call(do("pay"))
+    async with office(books, parent, child, till=Till()) as rt:
+        await settle()
+        assert rt.agent("a").status().children == 1, "both are woken"
+        async with trido.open_supervisor(child.spec(id="c", runtime=rt)):
+            await settle()
+            assert rt.agent("a").status().children == 1
+            await rt.agent("c").call(do("up"))
+            await rt.agent("a").wait_for(lambda state: state.seen == ("up",))
+            await rt.agent("a").call(do("drop"))
+            await trio.sleep(10)
+            assert rt.find("c") is None

@@ -74,7 +74,8 @@ class AdoptChild(Directive):
     """Become the parent of an agent of the runtime that is nobody's child, and call it ``tag``.
 
     So is one whose parent has ended. It stays where it lives: it does not end with its parent, but
-    as its ``on_parent_death`` says; one that was never spawned goes on.
+    as its ``on_parent_death`` says; one that was never spawned goes on. A durable agent adopts it
+    again in the next process, once there is an agent of its id.
     """
 
     ref: Address

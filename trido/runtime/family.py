@@ -78,7 +78,7 @@ class Member:
     begun_by: SpawnAgent | None = None
     """The directive that is starting it: that sees to it, in the next run if need be."""
     standing: Standing | None = None
-    """The directive that spawned it: in the journal for as long as there is the child."""
+    """The directive that spawned or adopted it: in the journal for as long as it is a child."""
 
     def gone(self) -> None:
         """There is no such child any more."""
@@ -176,6 +176,7 @@ class Family:
         if isinstance(directive, StopChild):
             return await self._stop(directive.tag)
         self._adopt(directive)
+        self._stands_by(directive.tag, standing)
         return True
 
     async def _spawn(self, directive: SpawnAgent) -> bool:
@@ -391,8 +392,8 @@ class FamilyErrand:
             if self._standing is not None:
                 self._standing.settle("failed", type(error).__name__)
         else:
-            # A child's directive stands for as long as there is the child.
-            if self._standing is not None and not isinstance(self._directive, SpawnAgent):
+            # Those of a child stand for as long as there is the child.
+            if self._standing is not None and isinstance(self._directive, StopChild):
                 self._standing.done()
         place.outbox.done(self.LANE)
 

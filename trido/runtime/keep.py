@@ -56,10 +56,23 @@ def carry_out_when_there(place: Place, emit: Emit, standing: Standing) -> None:
     if id is None or id in place.env.places:
         carry_out(place, emit, standing)
     else:
-        waiting = place.env.awaited.setdefault(id, [])
-        waiting.append(lambda: None if place.has_ended else carry_out(place, emit, standing))
+        _await(place, id, emit, standing)
         if place.env.may_come(id):
             place.env.look_for(id)
+
+
+def take_in(place: Place, directive: SpawnAgent | AdoptChild, standing: Standing) -> None:
+    """Spawn or adopt a child once more; who was adopted may not be there yet."""
+    if isinstance(directive, SpawnAgent) or directive.ref.id in place.env.places:
+        carry_out(place, directive, standing)
+    else:
+        _await(place, directive.ref.id, directive, standing)
+
+
+def _await(place: Place, id: str, directive: Directive, standing: Standing) -> None:
+    """Carry it out once there is an agent of this id."""
+    waiting = place.env.awaited.setdefault(id, [])
+    waiting.append(lambda: None if place.has_ended else carry_out(place, directive, standing))
 
 
 def _receiver_of(place: Place, emit: Emit) -> str | None:

@@ -107,6 +107,7 @@ class AgentPlace(Sleeping[S]):
         woken.give_way()
         self._before = known
         self._waiting, known._waiting = known._waiting, None
+        self.kin, known.kin = self.kin or known.kin, None
         self._take(known.ref)
 
     async def has_taken_over(self) -> None:

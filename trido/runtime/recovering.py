@@ -9,11 +9,11 @@ from attrs import evolve, field, frozen
 
 from trido.agents import Emit, Signal
 from trido.agents.directive import Directive
-from trido.agents.family import SpawnAgent
+from trido.agents.family import AdoptChild, SpawnAgent
 from trido.journal.operations import History
 from trido.journal.rows import Entry, Recovery
 from trido.journal.session import Session
-from trido.runtime.keep import carry_out_when_there
+from trido.runtime.keep import carry_out_when_there, take_in
 from trido.runtime.standing import ATTEMPTS, Ledger, Standing, is_over, tell_unknown
 from trido.runtime.writing import traced
 
@@ -76,8 +76,8 @@ class Recovered(Generic[S]):
         if id in ledger:
             return  # it is being carried out
         standing = ledger.open(id, cause, entry.attempts)
-        if isinstance(directive, SpawnAgent):  # it stands for as long as there is the child
-            place.carry_out(directive, standing)
+        if isinstance(directive, SpawnAgent | AdoptChild):  # it stands as long as the child
+            take_in(place, directive, standing)
         elif entry.attempts >= ATTEMPTS:
             is_over(place, directive, standing)
         else:

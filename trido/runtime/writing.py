@@ -13,7 +13,7 @@ from trido.agents.codec.errors import Unencodable
 from trido.agents.codec.times import micros
 from trido.agents.directive import Directive, Via
 from trido.agents.errors import InvalidData
-from trido.agents.family import SpawnAgent
+from trido.agents.family import AdoptChild, SpawnAgent
 from trido.agents.kept import KeptTimer, row_of
 from trido.agents.running import Run
 from trido.agents.stamps import caused_by, stamped
@@ -199,7 +199,7 @@ def stamp_all(plan: Plan, id: str, revision: int, turn: Turn, cause: Signal) -> 
 
 def is_uncounted(place: AgentPlace[Any], directive: Directive) -> bool:
     """Whether the commit does not count as the first attempt."""
-    return isinstance(directive, SpawnAgent) or is_for_once(place, directive)
+    return isinstance(directive, SpawnAgent | AdoptChild) or is_for_once(place, directive)
 
 
 def is_for_once(place: AgentPlace[Any], directive: Directive) -> bool:
