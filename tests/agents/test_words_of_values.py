@@ -524,8 +524,8 @@ ZONED = "a datetime with a time zone or None"
             "names of lower-case letters and digits that have no field of their own",
         ),
         (
-            {"attributes": {"x": None}},
-            "x=None",
+            {"attributes": {"x": 1.5}},
+            "x=1.5",
             ("a string, a bool, an integer of 32 bits, bytes, or a datetime with a time zone"),
         ),
     ],
