@@ -105,20 +105,33 @@ CREATE TABLE timers (
 
 # Each is given the columns of a row, in the order of the table, up to the seal.
 
-_five, _seven, _nine, _thirteen = (struct.Struct(f"<{numbers}q").pack for numbers in (5, 7, 9, 13))
+_four, _five, _seven, _nine = (struct.Struct(f"<{numbers}q").pack for numbers in (4, 5, 7, 9))
 
 
 def seal_agent(*row: Any) -> int:
     """Of a row of agents."""
-    due = -1 if row[12] is None else row[12]
-    numbers = _thirteen(row[0], *row[4:12], due, *row[13:])
-    return crc32("\0".join(row[1:4]).encode(), crc32(numbers))
+    return seal_head(seal_name(*row[:4], *row[13:]), row[4:12], row[12])
+
+
+def seal_name(number: int, partition: str, id: str, name: str, *keep: int) -> int:
+    """Of what a turn does not change in a row of agents."""
+    text = "\0".join((partition, id, name))  # noqa: FLY002  # which refuses what is no text
+    return crc32(text.encode(), crc32(_four(number, *keep)))
+
+
+def seal_head(base: int, numbers: tuple[int, ...], due: int | None) -> int:
+    """Of a row of agents: ``base`` is what `seal_name` gave, the rest what a turn may change."""
+    return crc32(_nine(*numbers, -1 if due is None else due), base)
 
 
 def seal_turn(*row: Any) -> int:
     """Of a row of turns."""
-    input, state = row[8], row[9]
-    return crc32(state, crc32(input, crc32(_nine(*row[:8], len(input)))))
+    return seal_data(row[:8], *row[8:])
+
+
+def seal_data(numbers: tuple[int, ...], input: bytes, state: bytes) -> int:
+    """Of a row of turns, whose numbers are in hand."""
+    return crc32(state, crc32(input, crc32(_nine(*numbers, len(input)))))
 
 
 def seal_input(*row: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast, final
 
 from attrs import field, frozen
 
@@ -34,6 +34,11 @@ class Write(ByFields, Generic[A_co]):
     """Something to be written; what comes of it is an ``A``."""
 
     __slots__ = ()
+
+    @property
+    def gives_work(self) -> bool:
+        """Whether it may leave an agent with something to do."""
+        return True
 
 
 class Query(ByFields, Generic[A_co]):
@@ -70,9 +75,32 @@ class Claim(Write[Recovery]):
         checks.number("Claim", "known", self.known)
 
 
+class _Draft:
+    """A `Commit` that is being made: laid out as one, but its fields can be set.
+
+    There is one for each turn, and what is frozen takes ten times as long to set its fields.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "agent",
+        "at",
+        "cancelled",
+        "consumes",
+        "directives",
+        "epoch",
+        "full",
+        "input",
+        "reply",
+        "revision",
+        "state",
+        "timers",
+    )
+
+
 @final
 @frozen(kw_only=True, eq=False, repr=False)
-class Commit(Write[Kept | None]):
+class Commit(_Draft, Write[Kept | None]):
     """A turn: one conditional write.
 
     If ``epoch`` is still the agent's, its revision is one less than ``revision``, and ``consumes``
@@ -110,6 +138,52 @@ class Commit(Write[Kept | None]):
         # There is one for each turn, and a glance nearly always shows that all is as it should be.
         if not _is_plainly_right(self):
             self._check()
+
+    @classmethod
+    def plain(
+        cls,
+        agent: AgentKey,
+        epoch: int,
+        revision: int,
+        *,
+        at: int,
+        input: bytes,
+        state: dict[str, bytes],
+        full: bool,
+        consumes: str | None = None,
+        reply: bytes | None = None,
+    ) -> Commit:
+        """As ``Commit(...)``, of a turn without directives and timers.
+
+        Of all this only what is too large is looked for: it is for those who know the rest right.
+
+        Raises:
+          SpecError: as `Commit`.
+        """
+        draft: Any = _Draft()
+        draft.agent = agent
+        draft.epoch = epoch
+        draft.revision = revision
+        draft.at = at
+        draft.input = input
+        draft.state = state
+        draft.full = full
+        draft.consumes = consumes
+        draft.reply = reply
+        draft.directives = draft.cancelled = draft.timers = ()
+        draft.__class__ = cls
+        is_right = at >= 0
+        for data in (input, reply or b"", *state.values()):
+            if len(data) > LARGEST:
+                is_right = False
+        if not is_right:
+            draft._check()
+        return cast("Commit", draft)
+
+    @property
+    def gives_work(self) -> bool:
+        """As directives and timers do."""
+        return bool(self.directives or self.timers)
 
     def _check(self) -> None:
         checks.number(COMMIT, "epoch", self.epoch, least=1)

@@ -73,6 +73,8 @@ class Known:
     head: rules.Head
     last: int = 0
     """The row of its newest turn."""
+    base: int = 0
+    """The seal of what a turn does not change in its row."""
 
 
 class _Turn(NamedTuple):
@@ -129,7 +131,7 @@ class Reader:
         head.timers = {timer.key: timer.due for timer in self.timers(agent, row[0])}
         if (len(head.open), len(head.timers), head.due) != row[10:13]:
             raise row_damaged(self._file, f"a directive or timer of agent {str(agent)!r}")
-        return Known(row[0], head, row[7])
+        return Known(row[0], head, row[7], layout.seal_name(*row[:4], *row[13:16]))
 
     def recovery(self, known: Known, claim: Claim) -> Recovery:
         """What a run begins with, but for what the claim itself changes."""

@@ -66,7 +66,7 @@ class Head:
     @property
     def due(self) -> int | None:
         """When the earliest timer fires."""
-        return min(self.timers.values(), default=None)
+        return min(self.timers.values()) if self.timers else None
 
     @property
     def oldest(self) -> int:
@@ -88,8 +88,9 @@ def judge_claim(file: str, head: Head, claim: Claim) -> None:
 
 def judge_commit(file: str, head: Head | None, commit: Commit) -> None:
     """Raise `Fenced` if the turn was built on what is no longer so."""
-    if head is None or (head.epoch, head.revision) != (commit.epoch, commit.revision - 1):
-        built = f"epoch {commit.epoch}, revision {commit.revision - 1}"
+    before = commit.revision - 1
+    if head is None or head.epoch != commit.epoch or head.revision != before:
+        built = f"epoch {commit.epoch}, revision {before}"
         raise _fenced(file, commit.agent, head, built)
     if not commit.full and (head.full == 0 or commit.revision - head.full >= FULL_EVERY):
         allowed = f"True in the first turn, and at least every {FULL_EVERY} turns"
@@ -125,8 +126,10 @@ def claimed(head: Head) -> list[tuple[tuple[int, int], Slot]]:
 def committed(head: Head, commit: Commit) -> None:
     """Move the agent on by a turn. The adapter adds its directives."""
     head.revision, head.at = commit.revision, commit.at
-    head.full = commit.revision if commit.full else head.full
-    head.consumed += commit.consumes is not None
+    if commit.full:
+        head.full = commit.revision
+    if commit.consumes is not None:
+        head.consumed += 1
     for key in commit.cancelled:
         head.timers.pop(key, None)
     for timer in commit.timers:

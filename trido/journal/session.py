@@ -100,7 +100,7 @@ class Session:
         self._lock = Lock()
         self._queue: deque[Ticket] = deque()
         self._more = trio.Event()
-        self._running = self._closed = self._ended = False
+        self._running = self._closed = self._ended = self._waits = False
         self._watchers: list[Callable[[AgentKey, int | None], object]] = []
         self._failures: list[Exception] = []
         self._writes = self._batches = 0
@@ -154,7 +154,9 @@ class Session:
             raise self._closed_error()
         ticket = Ticket(write, then, self._lock, sync=sync)
         self._queue.append(ticket)
-        self._more.set()
+        if self._waits:
+            self._waits = False
+            self._more.set()
         return ticket
 
     async def write(self, write: Write[A], *, sync: bool = True) -> A:
@@ -228,6 +230,7 @@ class Session:
         await trio.lowlevel.checkpoint()
         if not self._queue and not self._closed:
             self._more = trio.Event()
+            self._waits = True
             await self._more.wait()
         return bool(self._queue)
 
@@ -265,12 +268,13 @@ class Session:
         for ticket, result in zip(batch, outcomes, strict=True):
             try:
                 ticket.then(result)
-                self._hint(ticket.write, result)
+                if self._watchers and ticket.write.gives_work:
+                    self._hint(ticket.write, result)
             except Exception as error:
                 self._failures.append(error)
 
     def _hint(self, write: Write[Any], result: Outcome[Any]) -> None:
-        if self._watchers and isinstance(result, Value) and result.value is None:
+        if isinstance(result, Value) and result.value is None:
             for agent, due in _work(write):
                 for callback in tuple(self._watchers):
                     callback(agent, due)

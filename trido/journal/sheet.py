@@ -37,6 +37,11 @@ _CHANGING: Final = [one for one in AGENT.split(", ") if one not in {"agent", "pa
 RENEW_AGENT: Final = "ON CONFLICT (agent) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in _CHANGING
 )
+MOVE: Final = (
+    "UPDATE agents SET (epoch, revision, full, last, at, consumed, open, timers, due, seal)"
+    f" = ({', '.join(f'column{number}' for number in range(2, 12))}) FROM ("
+)
+MOVED: Final = ") WHERE agent = column1"
 RENEW_TIMER: Final = (
     "ON CONFLICT (agent, key) DO UPDATE"
     " SET due = excluded.due, data = excluded.data, seal = excluded.seal"
@@ -73,6 +78,7 @@ class Sheet:
         self._turn = self._next("turns", "turn")
         self._directive = self._next("outbox", "directive")
         self._agents: dict[int, Known] = {}
+        self._claimed: dict[int, Known] = {}
         self._turns: list[Row] = []
         self._inputs: list[Row] = []
         self._directives: list[Row] = []
@@ -83,6 +89,11 @@ class Sheet:
         found = self._connection.execute(f"SELECT max({column}) FROM {table}").fetchone()[0]
         return (found or 0) + 1
 
+    @property
+    def newest(self) -> int:
+        """The row of the newest turn."""
+        return self._turn - 1
+
     def new_agent(self, agent: AgentKey, name: str) -> Known:
         """An agent that was not known."""
         known = Known(self._agent, rules.Head(agent, name))
@@ -91,35 +102,38 @@ class Sheet:
 
     def claim(self, known: Known, keep: Keep) -> None:
         """The agent has a new run."""
-        known.head.keep = keep
-        for _, slot in rules.claimed(known.head):
+        head = known.head
+        head.keep = keep
+        for _, slot in rules.claimed(head):
             self._status(slot, "")
-        self._agents[known.number] = known
+        named = head.agent.partition, head.agent.id, head.name
+        known.base = layout.seal_name(known.number, *named, *_kept(keep))
+        self._claimed[known.number] = known
 
     def turn(self, known: Known, commit: Commit) -> None:
         """The agent has made a turn."""
         rules.committed(known.head, commit)
-        place, before = self._turn, known.last
-        self._turn, known.last = place + 1, place
-        row = (
+        place, number, directives = self._turn, known.number, commit.directives
+        numbers = (
             place,
-            known.number,
+            number,
             commit.revision,
-            before,
-            int(commit.full),
+            known.last,
+            1 if commit.full else 0,
             commit.at,
             self._directive,
-            len(commit.directives),
-            commit.input,
-            layout.pack(commit.state),
+            len(directives),
         )
-        self._turns.append((*row, layout.seal_turn(*row)))
+        self._turn, known.last = place + 1, place
+        input, state = commit.input, layout.pack(commit.state)
+        self._turns.append((*numbers, input, state, layout.seal_data(numbers, input, state)))
         if commit.consumes is not None:
             self._input(place, known, commit, commit.consumes)
-        for at, directed in enumerate(commit.directives):
+        for at, directed in enumerate(directives):
             self._committed(known, commit.revision, at, directed)
-        self._set_timers(known.number, commit)
-        self._agents[known.number] = known
+        if commit.cancelled or commit.timers:
+            self._set_timers(number, commit)
+        self._agents[number] = known
 
     def _input(self, place: int, known: Known, commit: Commit, key: str) -> None:
         nth = known.head.consumed
@@ -167,7 +181,10 @@ class Sheet:
 
     def write(self) -> None:
         """Write all rows, and begin a new sheet."""
-        self._put(AGENTS, [_row_of(one) for one in self._agents.values()], RENEW_AGENT)
+        self._put(AGENTS, [_row_of(one) for one in self._claimed.values()], RENEW_AGENT)
+        moved = [_moved(one) for at, one in self._agents.items() if at not in self._claimed]
+        if self._put((MOVE, 11), moved, MOVED) != len(moved):
+            raise _gone()
         self._put(TURNS, self._turns)
         self._put(INPUTS, self._inputs)
         self._put(DIRECTIVES, self._directives)
@@ -175,22 +192,33 @@ class Sheet:
         self._put(TIMERS, [row for row in self._timers.values() if row], RENEW_TIMER)
         cancelled = [key for key, row in self._timers.items() if not row]
         execute_many(self._connection, CANCEL, 2, list(cancelled), ")")
-        for rows in (self._agents, self._turns, self._inputs, self._directives):
+        for rows in (self._agents, self._claimed, self._turns, self._inputs, self._directives):
             rows.clear()
         self._marks.clear()
         self._timers.clear()
 
-    def _put(self, statement: tuple[str, int], rows: list[Row], after: str = "") -> None:
-        execute_many(self._connection, *statement, rows, after)
+    def _put(self, statement: tuple[str, int], rows: list[Row], after: str = "") -> int:
+        return execute_many(self._connection, *statement, rows, after)
+
+
+def _gone() -> sqlite3.Error:
+    error = sqlite3.DatabaseError("the rows of some agents are gone")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _row_of(known: Known) -> Row:
+    """All of an agent's row."""
+    agent, name = known.head.agent, known.head.name
+    number, *rest, seal = _moved(known)
+    return (number, agent.partition, agent.id, name, *rest, *_kept(known.head.keep), seal)
+
+
+def _moved(known: Known) -> Row:
+    """What a turn may change in it."""
     head = known.head
-    row = (
-        known.number,
-        head.agent.partition,
-        head.agent.id,
-        head.name,
+    due = head.due
+    numbers = (
         head.epoch,
         head.revision,
         head.full,
@@ -199,9 +227,9 @@ def _row_of(known: Known) -> Row:
         head.consumed,
         len(head.open),
         len(head.timers),
-        head.due,
-        head.keep.history,
-        head.keep.dedupe,
-        head.keep.dedupe_for,
     )
-    return (*row, layout.seal_agent(*row))
+    return (known.number, *numbers, due, layout.seal_head(known.base, numbers, due))
+
+
+def _kept(keep: Keep) -> tuple[int, int, int]:
+    return keep.history, keep.dedupe, keep.dedupe_for

@@ -145,11 +145,11 @@ class SqliteStore:
             self._sync = sync
         self._connection.execute("BEGIN IMMEDIATE")
         self._find_inputs(batch, refused)
-        outcomes = []
+        outcomes, before = [], self._sheet.newest
         for self._at, write in enumerate(batch):
             outcomes.append(refused.get(self._at) or self._outcome(write))
         self._sheet.write()
-        self._sweep.after(sum(isinstance(write, Commit) for write in batch))
+        self._sweep.after(self._sheet.newest - before)
         self._connection.execute("COMMIT")
         self._forget_some()
         return outcomes
@@ -230,7 +230,7 @@ class SqliteStore:
         return known
 
     def _commit(self, commit: Commit) -> Kept | None:
-        known = self._agent(commit.agent)
+        known = self._known.get(commit.agent) or self._agent(commit.agent)
         if known and commit.consumes is not None:
             kept = self._kept.get((known.number, commit.consumes))
             if isinstance(kept, Corrupt):
@@ -238,9 +238,8 @@ class SqliteStore:
             if kept:
                 return kept
         rules.judge_commit(self.file, known and known.head, commit)
-        known = cast("Known", known)
-        self._sheet.turn(known, commit)
-        if commit.consumes is not None:
+        self._sheet.turn(known, commit)  # type: ignore[arg-type]  # it was found to be known
+        if known and commit.consumes is not None:
             self._kept[known.number, commit.consumes] = Kept(commit.revision, commit.reply)
         return None
 
