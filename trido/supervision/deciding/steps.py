@@ -22,7 +22,7 @@ class Steps(Ending):
         record = self.records.get(job.to_stop.pop())
         if record is None:
             return ()
-        if job.purpose == "restart":
+        if job.purpose == "restart" and not self._leaves(record):
             self._returning[record.id] = None
         if record.found is not None:
             return self._found_dead(record, record.found)
