@@ -11,7 +11,19 @@ from typing import Any
 import attrs
 
 
-class ByFields:
+class Shown:
+    """Shown by its fields. For ``@define(eq=False, repr=False)``: equal to nothing but itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        cls: Any = self.__class__
+        shown = (one.name for one in attrs.fields(cls) if one.repr)
+        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{cls.__qualname__}({said})"
+
+
+class ByFields(Shown):
     """Equal if of one class and equal in all fields. For ``@frozen(eq=False, repr=False)``."""
 
     __slots__ = ()
@@ -23,12 +35,6 @@ class ByFields:
 
     def __hash__(self) -> int:
         return hash((self.__class__, _key(self)))
-
-    def __repr__(self) -> str:
-        cls: Any = self.__class__
-        shown = (one.name for one in attrs.fields(cls) if one.repr)
-        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
-        return f"{cls.__qualname__}({said})"
 
 
 def _key(value: Any) -> tuple[object, ...]:

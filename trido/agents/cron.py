@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 from attrs import field, frozen
 
+from trido.values import ByFields
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -38,8 +40,8 @@ _TICK: Final = timedelta(microseconds=1)
 
 
 @final
-@frozen
-class CronTable:
+@frozen(eq=False, repr=False)
+class CronTable(ByFields):
     """The times at which a cron expression fires, by the clocks of a time zone.
 
     A value, and pure: it knows no clock. Moments come in with any time zone and go out in UTC.
@@ -141,8 +143,8 @@ class CronTable:
 
 
 @final
-@frozen
-class Firings:
+@frozen(eq=False, repr=False)
+class Firings(ByFields):
     """What is to be done about a schedule, now."""
 
     planned: tuple[datetime, ...]

@@ -90,7 +90,8 @@ class Reply(Directive):
 class DeferReply(Directive):
     """Do not answer the call that this turn serves yet: a later turn will, with `Reply`.
 
-    Keep ``turn.request`` in the state to answer it by.
+    Keep ``turn.request`` in the state to answer it by. A call that nobody answers waits until its
+    caller gives up, or the run ends.
     """
 
 
@@ -110,7 +111,7 @@ class Stop(Directive):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Hibernate(Directive):
     """Let the agent sleep, as soon as it has nothing to do: as after its ``idle_timeout``.
 

@@ -14,7 +14,7 @@ from trido.agents.schema import Names, hints, unknown_name
 from trido.agents.signal import Request
 from trido.agents.turn import Turn
 from trido.errors import SpecError
-from trido.values import ByFields
+from trido.values import ByFields, Shown
 
 S = TypeVar("S")
 D = TypeVar("D")
@@ -100,8 +100,8 @@ AsyncTurnHook: TypeAlias = Callable[[S, Turn], Coroutine[Any, Any, Decision[S]]]
 NOT_GIVEN: Any = object()
 
 
-@frozen(eq=False)
-class Hook:
+@frozen(eq=False, repr=False)
+class Hook(Shown):
     """A handler of the start or the stop."""
 
     pattern: str

@@ -15,6 +15,7 @@ from trido.agents.signal import Signal
 from trido.agents.turn import Turn
 from trido.agents.versions import FIRST, Version
 from trido.errors import SpecError
+from trido.values import Shown
 
 Guard: TypeAlias = Callable[..., bool]
 """Called as ``guard(state, data)``: whether the route is taken."""
@@ -23,8 +24,8 @@ OnCallerGone: TypeAlias = Literal["cancel", "finish"]
 
 
 @final
-@frozen(eq=False)
-class Route:
+@frozen(eq=False, repr=False)
+class Route(Shown):
     """What one handler takes, and how to call it."""
 
     pattern: str

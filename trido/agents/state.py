@@ -69,7 +69,7 @@ class StateClass(Generic[S]):
 
 
 @final
-@frozen
+@frozen(eq=False, repr=False)
 class Unchanging(Shape):
     """A shape, but for values that can change: a field of a state holds none."""
 

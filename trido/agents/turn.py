@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from attrs import define, field
 
 from trido.agents.signal import Signal
+from trido.values import ByFields
 
 T = TypeVar("T")
 
@@ -29,8 +30,8 @@ _NAMESPACE: Final = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 
 
 @final
-@define(kw_only=True, on_setattr=None)
-class Turn:
+@define(kw_only=True, on_setattr=None, eq=False, repr=False)
+class Turn(ByFields):
     """The turn that a decision is made in. A handler that takes a third argument is given it.
 
     The runtime fills it in. To try a handler out, say what it reads:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from attrs import Factory, define
 
+from trido.values import Shown
 
-@define
-class Node:
+
+@define(eq=False, repr=False)
+class Node(Shown):
     """One line, and those below it."""
 
     text: str

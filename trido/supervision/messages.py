@@ -19,6 +19,8 @@ else:
     # make, and a supervisor makes a dozen for each start and stop of a child.
     from attrs import define as value
 
+# Those without fields of their own are plain classes: attrs would have nothing to make.
+
 # What comes in ------------------------------------------------------------------------------
 
 EndKind: TypeAlias = Literal[
@@ -41,9 +43,10 @@ class _Input(ByFields):
     """A random number from [0, 1), for the jitter of a `Backoff`."""
 
 
-@value(kw_only=True, eq=False, repr=False)
 class Begin(_Input):
     """Start the children."""
+
+    __slots__ = ()
 
 
 @value(kw_only=True, eq=False, repr=False)
@@ -81,9 +84,10 @@ class RunStuck(_Input):
     run: int
 
 
-@value(kw_only=True, eq=False, repr=False)
 class Tick(_Input):
     """`Machine.next_deadline` has come."""
+
+    __slots__ = ()
 
 
 @value(kw_only=True, eq=False, repr=False)
@@ -112,9 +116,10 @@ class Stop(_Input):
     """Because the scope around it was cancelled."""
 
 
-@value(kw_only=True, eq=False, repr=False)
 class Kill(_Input):
     """Stop the supervisor in order, with no grace left for anybody."""
+
+    __slots__ = ()
 
 
 @value(kw_only=True, eq=False, repr=False)
@@ -142,11 +147,15 @@ Input: TypeAlias = (
 
 
 @value(eq=False, repr=False)
-class StartRun(ByFields):
-    """Start a run of this place."""
-
+class _OfRun(ByFields):
     id: str
     run: int
+
+
+class StartRun(_OfRun):
+    """Start a run of this place."""
+
+    __slots__ = ()
 
 
 @value(eq=False, repr=False)
@@ -159,12 +168,10 @@ class CancelRun(ByFields):
     reason: str
 
 
-@value(eq=False, repr=False)
-class KillRun(ByFields):
+class KillRun(_OfRun):
     """Make a run stop."""
 
-    id: str
-    run: int
+    __slots__ = ()
 
 
 @value(eq=False, repr=False)
@@ -188,12 +195,10 @@ class Tell(ByFields):
     """Of a report: whether the child is restarted."""
 
 
-@value(eq=False, repr=False)
-class TellUnkillable(ByFields):
+class TellUnkillable(_OfRun):
     """Tell the observers that a run cannot be killed, and where it is."""
 
-    id: str
-    run: int
+    __slots__ = ()
 
 
 @value(eq=False, repr=False)

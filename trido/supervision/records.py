@@ -11,7 +11,7 @@ from attrs import Factory, define, frozen
 from trido.supervision.messages import End, Request
 from trido.supervision.policy import AutoShutdown, ChildPolicy, Strategy
 from trido.supervision.tables import State
-from trido.values import ByFields
+from trido.values import ByFields, Shown
 
 Cause: TypeAlias = Literal["start", "restart", "api"]
 Phase: TypeAlias = Literal["new", "starting", "running", "stopping", "ended"]
@@ -22,8 +22,8 @@ Purpose: TypeAlias = Literal[
 ]
 
 
-@define(eq=False)
-class Record:
+@define(eq=False, repr=False)
+class Record(Shown):
     """What the machine knows of one place."""
 
     id: str
@@ -72,8 +72,8 @@ class Record:
         return twin
 
 
-@define(eq=False)
-class Job:
+@define(eq=False, repr=False)
+class Job(Shown):
     """Stop these, then start those, one after another."""
 
     purpose: Purpose

@@ -18,10 +18,11 @@ from trido.supervision.alarms import Alarms
 from trido.supervision.messages import Moved, Request, Tell
 from trido.supervision.records import Item, Job, Outcome, Phase, Record, Settings
 from trido.supervision.tables import LIFECYCLE, UP, State, Trigger
+from trido.values import Shown
 
 
-@define(eq=False, init=False)
-class Memory:
+@define(eq=False, repr=False, init=False)
+class Memory(Shown):
     """What the machine of one supervisor knows."""
 
     settings: Settings
