@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.journal.kit import AGENT, claim, do, turn
+from tests.journal.kit import AGENT, claim, do, running, turn
 from trido.errors import SpecError
-from trido.journal import Corrupt, checks, operations
+from trido.journal import Corrupt, MemoryJournal, checks, operations
 from trido.journal.operations import Commit
 from trido.journal.rows import Directed, Timer
 from trido.journal.store import SqliteStore
@@ -61,6 +62,23 @@ def test_only_directives_and_timers_give_an_agent_work(tmp_path: Path) -> None:
     assert turn(run, directives=(Directed("Emit", b""),)).gives_work
     assert turn(run, timers=(Timer("t", 1, b""),)).gives_work
     assert claim().gives_work
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ({"directives": (Directed("Emit", b""),)}, (AGENT, None)),
+        ({"timers": (Timer("t", 7, b""),)}, (AGENT, 7)),
+    ],
+)
+async def test_watchers_are_told_of_either(fields: dict[str, Any], hint: tuple[Any, Any]) -> None:
+    hints: list[tuple[Any, Any]] = []
+    async with running(MemoryJournal()) as session:
+        run = await session.write(claim())
+        with session.watch(lambda agent, due: hints.append((agent, due))):
+            await session.write(turn(run))
+            await session.write(turn(run, 2, **fields))
+    assert hints == [hint]
 
 
 def test_an_agent_whose_row_is_gone_is_damage(tmp_path: Path) -> None:

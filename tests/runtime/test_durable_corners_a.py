@@ -217,7 +217,7 @@ async def test_a_mistake_as_a_turn_lands_is_a_crash_of_that_agent_alone(
     async with office(books, agent) as rt:
         ref, other = [await rt.start_agent(agent, id=id) for id in "ab"]
         with monkeypatch.context() as patch:
-            patch.delattr("trido.runtime.durable.deferred")
+            patch.delattr("trido.runtime.durable.Durable._take_effect")
             await ref.cast(note("x"))
             await settle()
         await trio.sleep(5)

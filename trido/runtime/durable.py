@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, final
 
 import trio
 from attrs import evolve
-from outcome import Error, Outcome, capture
+from outcome import Error, Outcome, Value, capture
 
 from trido.agents import Signal, Turn
 from trido.agents.codec.errors import CodecError, in_file
@@ -318,7 +318,8 @@ class Durable(Generic[S]):
         noted, self._turn = self._turn, None
         if noted is not None and noted[0].signal is envelope.signal:
             return noted  # it has the revision, for nothing came in between
-        return turns.turn_of(self.place.run, envelope), False
+        turn, self._turn = turns.turn_of(self.place.run, envelope), None
+        return turn, False
 
     def commit(self, envelope: Envelope, state: S, plan: Plan | None) -> None:
         """Write a turn; it takes effect once it is durable.
@@ -327,15 +328,19 @@ class Durable(Generic[S]):
           InvalidData: its input cannot be written. Nothing was.
           CodecError: what was decided cannot be. Nothing was.
         """
-        place = self.place
-        turn, effectful = self.turn_of(envelope)
+        place, writer = self.place, self._writer
         try:
-            ahead = self._writer.ahead(self, envelope, state, plan, turn, effectful=effectful)
+            if plan is None and self._turn is None and writer.takes_plainly(envelope):
+                ahead = writer.plain(self, envelope, state)
+            else:
+                turn, effectful = self.turn_of(envelope)
+                ahead = writer.ahead(self, envelope, state, plan, turn, effectful=effectful)
         except CodecError as error:
             error.file = self.session.file
             raise
-        place.state, place.revision = state, ahead.revision
-        self._stops = self._stops or (plan is not None and plan.stops)
+        place.state, place.revision = state, ahead.write.revision
+        if plan is not None and plan.stops:
+            self._stops = True
         self._ahead.append(ahead)
         if not self.is_claiming:
             self._send(ahead)
@@ -380,7 +385,19 @@ class Durable(Generic[S]):
 
     def _landed(self, ahead: Ahead[S], outcome: Outcome[Kept | None]) -> None:
         try:
-            self._land(ahead, outcome)
+            waiting = self._ahead
+            # It is nearly always so; `_land` is for all that can come of it.
+            if (
+                type(outcome) is Value
+                and outcome.value is None
+                and not self.is_claiming
+                and waiting
+                and waiting[0] is ahead
+            ):
+                waiting.popleft()
+                self._take_effect(ahead)
+            else:
+                self._land(ahead, outcome)
         # The journal's writer, and other agents, must not suffer from a mistake in here.
         except BaseException as error:  # noqa: ASYNC103
             self.place.crash(error)
@@ -393,10 +410,7 @@ class Durable(Generic[S]):
             if said == "lost" and isinstance(ahead.envelope, Call):
                 ahead.envelope.lose(_not_known(self.place.id))
             return
-        if said == "durable":
-            self._ahead.popleft()
-            self._take_effect(ahead)
-        elif said == "known":
+        if said == "known":
             self._ahead.popleft()
             kept: Any = outcome.unwrap()
             self._inbox.answer_with(ahead.envelope, kept.reply)
@@ -420,25 +434,25 @@ class Durable(Generic[S]):
         self.place.crash(error)
 
     def _take_effect(self, ahead: Ahead[S]) -> None:
-        place = self.place
-        self.state, self.revision = ahead.state, ahead.revision
+        place, plan, state = self.place, ahead.plan, ahead.state
+        self.state, self.revision = state, ahead.write.revision
         if ahead.key is not None:
             self._inbox.remember(ahead.key, ahead.write.reply)
-        place.tell_state(ahead.state)
-        self._answer(ahead)
-        if ahead.plan is not None:
-            self._act(ahead, ahead.plan)
+        place.tell_state(state)
+        if plan is None:
+            ahead.envelope.answer(state)
+        else:
+            self._answer(ahead, plan)
+            self._act(ahead, plan)
         if place.env.probe is not None:
             place.env.probe.committed(place, ahead.envelope)
 
-    def _answer(self, ahead: Ahead[S]) -> None:
+    def _answer(self, ahead: Ahead[S], plan: Plan) -> None:
         envelope = ahead.envelope
         if deferred(ahead) and ahead.caller_left is not None and isinstance(envelope, Call):
             envelope.end(capture(ahead.caller_left))
-        elif ahead.plan is None:
-            envelope.answer(ahead.state)
         else:
-            turns.answer(self.place, envelope, ahead.plan, ahead.state)
+            turns.answer(self.place, envelope, plan, ahead.state)
 
     def _act(self, ahead: Ahead[S], plan: Plan) -> None:
         place = self.place
@@ -489,7 +503,7 @@ class Durable(Generic[S]):
         return not lost
 
     def _settle_down(self) -> None:
-        if self.is_quiet and self._quiet is not None:
+        if self._quiet is not None and self.is_quiet:
             self._quiet.set()
         self.place.wake()
         self.place.went_idle()

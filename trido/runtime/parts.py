@@ -117,9 +117,8 @@ class Parts(Generic[S]):
         self.mailbox: Mailbox = mailbox(self._whole, spec.settings.mailbox)
         self.dead_lettered: int = 0
         self.ref: AgentRef[S] = AgentRef(self._whole)
-        is_kept = self.settings.durability != "none" or self.env.probe is not None
-        self.is_plain: bool = not is_kept and self.env.watchdog is None
-        """Its turns are in no journal, and nobody looks on."""
+        self.is_plain: bool = self.env.probe is None and self.env.watchdog is None
+        """Nobody looks on at its turns."""
         self.durable: Durable[S] | None = self._new_durable()
         """What of it is in a journal, if that is to survive the process, and it does not sleep."""
         self._may_sleep_some_time()
@@ -152,8 +151,7 @@ class Parts(Generic[S]):
         """How long it has had nothing to do, if it is to sleep some time."""
         if self.settings.idle_timeout < math.inf and self.may_sleep:
             self.idle = Idle(self._whole, self.settings.idle_timeout)
-        is_kept = self.settings.durability != "none" or self.env.probe is not None
-        self.on_the_spot: bool = not is_kept and self.idle is None
+        self.on_the_spot: bool = self.env.probe is None and self.idle is None
         """Whether a turn may be served in the task of its caller."""
         self.hibernates: bool = False
         """Its run ends, and it sleeps then."""

@@ -190,7 +190,7 @@ class AgentRef(Address, Generic[S_co]):
         call = Call(_signal(signal))
         await trio.lowlevel.checkpoint_if_cancelled()
         run = place.serving_run
-        if run is not None and run.is_free and place.env.intake_open:
+        if run is not None and place.env.intake_open and run.is_free_for(call):
             run.serve_now(call)
         else:
             await self._queue(call)

@@ -158,15 +158,16 @@ class AgentRun(Generic[S]):
 
     # Serving --------------------------------------------------------------------------------
 
-    @property
-    def is_free(self) -> bool:
-        """Whether a signal could be served on the spot."""
+    def is_free_for(self, envelope: Envelope) -> bool:
+        """Whether this signal can be served on the spot."""
+        place = self.place
         return (
             self.phase == "serving"
             and self.open_turn is None
-            and not self.place.in_turn
-            and self.place.mailbox.oldest is None
-            and self.place.on_the_spot
+            and not place.in_turn
+            and place.mailbox.oldest is None
+            and place.on_the_spot
+            and (place.durable is None or place.durable.admits(envelope))
         )
 
     def wake(self) -> None:
@@ -190,7 +191,7 @@ class AgentRun(Generic[S]):
         return left
 
     def serve_now(self, envelope: Envelope) -> None:
-        """Serve this one on the spot; see `is_free`."""
+        """Serve this one on the spot; see `is_free_for`."""
         self._guarded(self._serve_one, envelope)
 
     def _guarded(self, fn: Callable[[T], bool], argument: T) -> bool:
@@ -221,7 +222,11 @@ class AgentRun(Generic[S]):
         return True
 
     def _serve_one(self, envelope: Envelope) -> bool:
-        turns.serve(self, envelope)
+        durable = self.place.durable
+        if durable is None:
+            turns.serve(self, envelope)
+        else:
+            durable.serve(self, envelope)
         return False
 
     # Ends -----------------------------------------------------------------------------------

@@ -78,8 +78,10 @@ def serve(run: AgentRun[Any], envelope: Envelope) -> None:  # noqa: C901, PLR091
         run.crash(error, envelope)
     else:
         if directives:
-            if not _emits_one(run, envelope, state, directives):
+            if place.durable is not None or not _emits_one(run, envelope, state, directives):
                 _plan_and_commit(run, envelope, state, directives)
+        elif place.durable is not None:
+            _write(run, place.durable, envelope, state, None)
         elif place._waiting is None:
             place.state = state
             place.revision += 1
@@ -115,7 +117,7 @@ def _serve_otherwise(run: AgentRun[Any], route: Route, data: Any, envelope: Enve
 
 
 def _serve_observed(run: AgentRun[Any], route: Route | Hook, data: Any, envelope: Envelope) -> None:
-    """As `serve`, if its handler takes the turn, or a journal, a probe or a watchdog looks on."""
+    """As `serve`, if its handler takes the turn, or a probe or a watchdog looks on."""
     probe = run.place.env.probe
     if probe is not None:
         probe.begun(run.place, envelope)

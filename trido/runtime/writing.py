@@ -68,6 +68,35 @@ class Writer(Generic[S]):
         """A firing was refused, or is a dead letter: no turn has done away with its row."""
         self._stale.update(self._place.timers.after(fired))
 
+    def takes_plainly(self, envelope: Envelope) -> bool:
+        """Whether a turn of this signal changes no timer by itself: see `plain`."""
+        return not (self._stale or isinstance(envelope, Own | Fired))
+
+    # Most turns are such: so it is `ahead` with all left out that has nothing to do then.
+    def plain(self, durable: Durable[S], envelope: Envelope, state: S) -> Ahead[S]:
+        """As `ahead`, of a turn that only changes the state, and whose handler takes no turn.
+
+        So nothing was given a name that its caller could be answered by later.
+        """
+        place = self._place
+        at, key, revision = micros(place.env.now()), key_of(envelope), place.revision + 1
+        is_full = not self._full or revision - self._full >= _FULL
+        states = place.codec.state(place.agent)
+        write = Commit.plain(
+            durable.key,
+            max(durable.epoch, 1),
+            revision,
+            at=at,
+            input=_input(place, envelope.signal, why=envelope.why, now=at),
+            state=states.encode(state, None if is_full else place.state),
+            full=is_full,
+            consumes=key,
+            reply=None if key is None else self._reply(envelope, state, None),
+        )
+        if is_full:
+            self._full = revision
+        return Ahead(envelope, None, state, write, envelope.signal, key)
+
     def ahead(
         self,
         durable: Durable[S],
@@ -97,7 +126,15 @@ class Writer(Generic[S]):
             epoch=max(durable.epoch, 1),
             revision=revision,
             at=micros(turn.now),
-            input=_input(place, turn, effectful=effectful),
+            input=_input(
+                place,
+                turn.signal,
+                why=turn.why,
+                now=turn.now,
+                planned=turn.planned,
+                request=turn.request,
+                effectful=effectful,
+            ),
             state=codec.state(place.agent).encode(state, None if is_full else place.state),
             full=is_full,
             consumes=key,
@@ -168,16 +205,9 @@ class Writer(Generic[S]):
         return gone, tuple(Timer(*codec.encode_timer(one)) for one in kept)
 
 
-def _input(place: AgentPlace[Any], turn: Turn, *, effectful: bool) -> bytes:
+def _input(place: AgentPlace[Any], signal: Signal, **turn: Any) -> bytes:
     try:
-        return place.codec.encode_input(
-            turn.signal,
-            why=turn.why,
-            now=turn.now,
-            planned=turn.planned,
-            request=turn.request,
-            effectful=effectful,
-        )
+        return place.codec.encode_input(signal, **turn)
     except Unencodable as error:  # whoever sent it is to blame, not the agent
         path = error.path.replace("$.data", "$", 1)
         raise InvalidData(path, f"{error.rule}, so that the journal can keep it") from error
