@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, NewType, Protocol
 
 import pytest
 from attrs import frozen
@@ -237,6 +237,44 @@ def test_a_function_that_is_no_action(function: Any, allowed: str) -> None:
     assert refused(trido.action(), print) == no(
         f"action: function={print!r}", "a function (def or async def)"
     )
+
+
+class CannotBeTold(Protocol):
+    """A protocol: whether a value is one cannot be told."""
+
+    value: int
+
+
+def takes_untold(data: CannotBeTold) -> int: ...  # type: ignore[empty-body]
+
+
+def gives_untold(data: int) -> CannotBeTold: ...  # type: ignore[empty-body]
+
+
+def of_nothing_known(data: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_what_an_action_takes_and_gives_can_be_looked_up_and_told() -> None:
+    for function in (takes_untold, gives_untold):
+        assert refused(trido.action("it"), function) == no(
+            f"action 'it': annotations={CannotBeTold!r}",
+            "a type whose values can be told at run time",
+        )
+    assert refused(trido.action("it"), of_nothing_known) == no(
+        f"action 'it': annotations={of_nothing_known!r}",
+        (
+            "annotated with names that can be looked up where it is defined (name 'Nowhere' is"
+            " not defined)"
+        ),
+    )
+
+
+def test_an_action_is_plain_or_async_as_its_function_is() -> None:
+    async def later(data: int) -> int:
+        return data
+
+    assert type(trido.action("now")(charge)) is trido.PlainAction
+    assert type(trido.action("later")(later)) is trido.AsyncAction
 
 
 def test_an_action_has_a_name_of_segments() -> None:
