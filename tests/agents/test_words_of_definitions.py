@@ -530,13 +530,6 @@ def deciding(decision: Any) -> trido.Agent[Counter]:
             (Counter(), [trido.Stop(), 1, 2]),
             "returned 1 as a directive; directives are data, such as trido.Emit(signal)",
         ),
-        (
-            (Counter(), [trido.DeferReply()]),
-            (
-                "defers its reply, but does not take the turn: it could not know by which"
-                " turn.request to reply"
-            ),
-        ),
     ],
 )
 def test_what_is_no_decision_is_named(decision: Any, said: str) -> None:

@@ -289,6 +289,24 @@ async def test_a_request_may_be_deferred_and_answered_in_one_turn() -> None:
         assert await sup["a"].value.call(trido.Signal("ask")) == "now"
 
 
+@pytest.mark.parametrize("durability", ["none", "sync"])
+async def test_who_does_not_take_the_turn_may_leave_a_call_open(durability: Any) -> None:
+    made = slow.agent(durability=durability)
+
+    @made.on("hang")
+    def hang(state: Log, data: None) -> trido.Decision[Log]:
+        return state, [trido.DeferReply()]
+
+    async with trido.open_runtime(journal=trido.MemoryJournal(), agents=(made,)) as rt:
+        ref = await rt.start_agent(made, id="a")
+        await ref.cast(hang.signal(None))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(at, 1, partial(ref.cast_nowait, boom()))
+            with pytest.raises(trido.AgentCrashed):
+                await ref.call(hang.signal(None))
+        assert (trio.current_time(), ref.incarnation) == (1, 2)
+
+
 async def test_what_was_cast_has_no_request_and_nothing_to_defer() -> None:
     async with trido.open_supervisor(deferring().spec(id="a")) as sup:
         ref = sup["a"].value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
-from trido.agents.directive import DeferReply, Directive, is_directive
+from trido.agents.directive import Directive, is_directive
 from trido.agents.errors import EffectfulRoute, InvalidDecision
 from trido.agents.frozen import EMPTY
 from trido.agents.handlers import (
@@ -312,7 +312,7 @@ def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...
     if isinstance(directives, _SEQUENCES) and not isinstance(directives, str):
         wrongs = [one for one in directives if not is_directive(one)]
         if not wrongs:
-            return _deferred(route, tuple(directives))
+            return tuple(directives)
         wrong, rule = wrongs[0], "directives are data, such as trido.Emit(signal)"
     said = f"handler of {route.pattern!r} returned {redacted(wrong)} as a directive"
     raise InvalidDecision(f"{said}; {rule}")
@@ -320,13 +320,3 @@ def _directives(route: Route | Hook, directives: object) -> tuple[Directive, ...
 
 # Those that it nearly always is come first: of an ABC it takes longer to tell.
 _SEQUENCES: Final = (list, tuple, Sequence)
-
-
-def _deferred(route: Route | Hook, directives: tuple[Directive, ...]) -> tuple[Directive, ...]:
-    """A reply that nobody could ever give would leave the caller waiting."""
-    if not route.takes_turn and DeferReply in map(type, directives):
-        raise InvalidDecision(
-            f"handler of {route.pattern!r} defers its reply, but does not take the turn: it could"
-            " not know by which turn.request to reply"
-        )
-    return directives

@@ -30,21 +30,22 @@ class Requests:
 
     def name(self, envelope: Envelope) -> str | None:
         """What a later turn can answer it by; None if nobody waits for an answer."""
-        if not isinstance(envelope, Call):
-            return None
+        return self._name(envelope) if isinstance(envelope, Call) else None
+
+    def _name(self, call: Call) -> str:
         self._number += 1
         durable = self._place.durable
         # The state may keep it for longer than this process lives: it is not to mean another then.
         number = self._number if durable is None else f"{durable.epoch}.{self._number}"
-        envelope.request = f"{self._place.id}?{number}"
-        return envelope.request
+        call.request = f"{self._place.id}?{number}"
+        return call.request
 
     def defer(self, envelope: Envelope) -> None:
         """Whoever sent it goes on waiting, if it is a call; else it was served."""
         if not isinstance(envelope, Call):
             envelope.answer(None)
-        elif envelope.request is not None and not envelope.is_settled:
-            self._open[envelope.request] = envelope
+        elif not envelope.is_settled:
+            self._open[envelope.request or self._name(envelope)] = envelope
 
     def answer(self, reply: Reply) -> None:
         """Answer whoever waits; if nobody does, it is ignored and counted."""
