@@ -340,6 +340,8 @@ OUTBOX_ROW = (5, 1, 3, 0, "Emit", b"x", "pending", 0, "note")
 TIMER_ROW = (1, "k", 20, b"x")
 
 SEALS: list[tuple[Any, tuple[Any, ...], int]] = [
+    (layout.seal_agent, AGENT_ROW, 1558173555),
+    (layout.seal_agent, (*AGENT_ROW[:12], None, *AGENT_ROW[13:]), 3762874583),
     (layout.seal_turn, TURN_ROW, 548338766),
     (layout.seal_input, INPUT_ROW, 3900995948),
     (layout.seal_input, (*INPUT_ROW[:6], None), 77766209),
@@ -370,17 +372,8 @@ def other(value: Any) -> Any:
             return value + b"x"
 
 
-ROWS = [
-    *((seal, row) for seal, row, _ in SEALS),
-    (layout.seal_agent, AGENT_ROW),
-    (layout.seal_agent, (*AGENT_ROW[:12], None, *AGENT_ROW[13:])),
-]
-
-
-@pytest.mark.parametrize(("seal", "row"), ROWS)
-def test_a_seal_is_of_every_column(seal: Any, row: tuple[Any, ...]) -> None:
-    value = seal(*row)
-    assert layout.is_sealed(seal, (*row, value))
+@pytest.mark.parametrize(("seal", "row", "value"), SEALS)
+def test_a_seal_is_of_every_column(seal: Any, row: tuple[Any, ...], value: int) -> None:
     for at, one in enumerate(row):
         assert not layout.is_sealed(seal, (*row[:at], other(one), *row[at + 1 :], value))
         assert not layout.is_sealed(seal, (*row[:at], object(), *row[at + 1 :], value))
@@ -397,6 +390,9 @@ def test_a_packed_state_stays_the_same_from_release_to_release() -> None:
         "a": b"x" * 10,
     }
     assert (layout.pack({}), layout.unpack(b"")) == (b"", {})
+    with pytest.raises(ValueError, match="shorter"):
+        layout.unpack(b"1:a,")
+    assert (str(AgentKey("a")), str(AGENT)) == ("a", "p/a")
 
 
 def test_a_row_of_columns_of_other_types_is_not_sealed() -> None:
