@@ -1,0 +1,67 @@
+"""What is changed, and which tests are to notice."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from attrs import frozen
+
+
+@final
+@frozen
+class Part:
+    """Files that are changed, and tests in rounds: the quick ones first.
+
+    A later round sees only what the ones before it have not noticed.
+    """
+
+    sources: tuple[str, ...]
+    rounds: tuple[tuple[str, ...], ...]
+
+
+def _conformance(names: str) -> tuple[str, ...]:
+    return tuple(f"tests/conformance/test_{name}.py" for name in names.split())
+
+
+_DECISION = tuple(
+    f"trido/supervision/{name}.py"
+    for name in (
+        "decision",
+        *(
+            f"deciding/{name}"
+            for name in "memory stopping restarting starting ending steps requests".split()
+        ),
+        *"policy tables alarms blame records messages explain".split(),
+    )
+)
+_SHELL = tuple(
+    f"trido/supervision/{name}.py"
+    for name in (
+        "supervisor working carrying shell report child incarnation nested block statistics bus "
+        "reading"
+    ).split()
+)
+_CASES = _conformance(
+    "a_startup b_restart_types c_intensity d_strategies e_shutdown f_api g_auto_shutdown"
+)
+_PURE = ("tests/supervision/test_decides_*.py", "tests/faults/test_decision_paths.py")
+
+PARTS: Final[dict[str, Part]] = {
+    "decision": Part(
+        _DECISION,
+        (
+            (*_PURE, *_conformance("explain")),
+            ("tests/faults/test_decision_machine.py",),
+            _CASES,
+        ),
+    ),
+    "supervisor": Part(
+        _SHELL,
+        (
+            ("tests/supervision/test_internals.py", *_conformance("block_and_api f_api")),
+            (*_CASES, *_conformance("h_trio how_a_run_ends observers stop_and_kill heartbeat")),
+            ("tests/supervision/test_edges.py", "tests/supervision/test_places.py"),
+        ),
+    ),
+    "cron": Part(("trido/agents/cron.py",), (("tests/agents/test_cron.py",),)),
+}
