@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Generic, Literal, NewType, Protocol, TypedDic
 from uuid import UUID
 
 import pytest
+import trio
 from attrs import Factory, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,9 @@ def refusal(declared: Any, data: Any) -> str:
         (tuple[int, str], [1, "a"], (1, "a")),
         (set[int], [1, 1], {1}),
         (frozenset[str], {"a"}, frozenset({"a"})),
+        (set[int], {1}, {1}),
+        (set, {1}, {1}),
+        (dict[str, set[int]], {"a": {1}}, {"a": {1}}),
         (Sequence[int], [1], (1,)),
         (dict[str, float], {"a": 1}, {"a": 1.0}),
         (dict, {"a": 1}, {"a": 1}),
@@ -202,6 +207,14 @@ def test_an_instance_is_neither_copied_nor_entered() -> None:
 def test_a_type_that_cannot_be_told_is_an_error_when_it_is_defined(declared: Any) -> None:
     with pytest.raises(trido.SpecError, match="told at run time"):
         build(declared, {})
+
+
+@pytest.mark.parametrize("declared", [trio.Event, trio.Lock, trio.MemorySendChannel[int]])
+def test_a_class_whose_annotations_are_for_its_authors_is_told_by_its_class(declared: Any) -> None:
+    cls = typing.get_origin(declared) or declared
+    value = trio.open_memory_channel[int](1)[0] if cls is trio.MemorySendChannel else cls()
+    assert build(declared, value) is value
+    assert refusal(declared, {}) == f"$: expected {cls.__name__}, got dict"
 
 
 def test_other_generic_classes_are_told_by_their_class() -> None:

@@ -213,16 +213,29 @@ class _Compiler:
             return shapes.Parsed(cls, _PARSERS[cls])
         if issubclass(cls, enum.Enum):
             return shapes.Parsed(cls, functools.partial(shapes.member, cls))
-        if attrs.has(cls) or dataclasses.is_dataclass(cls):
+        if (attrs.has(cls) or dataclasses.is_dataclass(cls)) and not self._is_closed(cls):
             return self.record(cls)
         return self._collection(cls, ()) or shapes.Instance(cls)
+
+    def _is_closed(self, cls: type) -> bool:
+        """Whether its annotations are for its authors alone, as `trio.Event`'s are."""
+        if not any(one.name.startswith("_") for one in fields(cls)):
+            return False
+        try:
+            self._hints(cls)
+        except SpecError:
+            return True
+        return False
+
+    def _hints(self, cls: type) -> dict[str, Any]:
+        return hints(self._of, cls, {**self._names, cls.__name__: cls})
 
     def record(self, cls: type) -> Record:
         """The shape of a class with fields."""
         if cls in self._records:
             return self._records[cls]
         record = self._records[cls] = Record(cls)
-        declared = hints(self._of, cls, {**self._names, cls.__name__: cls})
+        declared = self._hints(cls)
         inner = {one.name: self.shape(declared.get(one.name, Any)) for one in fields(cls)}
         record.checks = tuple(inner.items())
         record.fits = glance(cls, record.checks)

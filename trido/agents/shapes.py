@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Final, final
 
 from attrs import field, frozen
@@ -262,13 +262,17 @@ class Array(Shape):
 
     def build(self, value: Any, path: str) -> Any:
         """A new collection of the items, each built."""
-        if not isinstance(value, tuple | list) and not self.accepts(value):
+        if not (isinstance(value, tuple | list) or self.accepts(value) or self._is_set(value)):
             raise expected(path, self, value)
         items = [self.item.build(one, f"{path}[{at}]") for at, one in enumerate(value)]
         try:
             return self.make(items)
         except TypeError as error:  # what cannot be hashed
             raise InvalidData(path, f"expected {self.name}: {error}") from error
+
+    def _is_set(self, value: object) -> bool:
+        """Whether it is a set where one is declared: in a signal they are all frozen."""
+        return isinstance(value, Set) and issubclass(self.cls, Set)
 
 
 @final
