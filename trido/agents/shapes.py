@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, final
 
 from attrs import field, frozen
@@ -272,7 +273,7 @@ class Array(Shape):
 
     def _is_set(self, value: object) -> bool:
         """Whether it is a set where one is declared: in a signal they are all frozen."""
-        return isinstance(value, Set) and issubclass(self.cls, Set)
+        return isinstance(value, AbstractSet) and issubclass(self.cls, AbstractSet)
 
 
 @final
