@@ -244,7 +244,7 @@ def test_what_ends_the_runtime_in_time_is_raised_by_what_lets_it_pass() -> None:
 def test_a_machine_is_about_agents(agents: Any) -> None:
     with pytest.raises(trido.SpecError, match="by their ids"):
         runtime_machine(agents)
-    with pytest.raises(trido.SpecError, match="one agent at least"):
+    with pytest.raises(trido.SpecError, match="one at least"):
         RuntimeMachine()
 
 

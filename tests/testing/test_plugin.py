@@ -354,6 +354,10 @@ def test_with_given_a_test_is_refused(pytester: pytest.Pytester) -> None:
         ("sed=1", "*trido(sed=...) is none of guarded, lasts, plan, rehearsed, seed, steps"),
         ("plan='crash'", "*'crash' is no plan*"),
         ("plan=[1]", "*faults=1 is not allowed*"),
+        ("seed='1'", "*trido: seed='1' is not allowed; it must be an int >= 0"),
+        ("steps=0", "*trido: steps=0 is not allowed*"),
+        ("lasts='1h'", "*trido: lasts='1h' is not allowed*"),
+        ("guarded=1", "*trido: guarded=1 is not allowed*"),
     ],
 )
 def test_what_a_marker_cannot_mean_is_told_before_any_test_runs(

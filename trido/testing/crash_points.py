@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import zip_longest
 from typing import Any, Final, TypeVar, TypeVarTuple, final
 
 from attrs import field, frozen
 
+from trido.checks import count
 from trido.errors import TridoError
+from trido.testing import arguments
 from trido.testing.explain import story
 from trido.testing.invariants import InvariantFailed
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_errors import NotReproducible
 from trido.testing.plan_faults import CodeFault, Fault, StorageFault
 from trido.testing.plan_survey import Survey
-from trido.testing.schedule import LASTS, NO_FAULTS, STEPS, Scenario, noted, replay
+from trido.testing.schedule import (
+    LASTS,
+    NO_FAULTS,
+    STEPS,
+    Scenario,
+    noted,
+    replay,
+    scenario_of,
+)
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -121,11 +130,16 @@ def every_crash_point(
       lasts: how many seconds of virtual time each may last.
 
     Raises:
+      SpecError: at once, if one of these is not what it may be.
       TooManyPoints: there are more than ``limit``.
       NotReproducible: two runs without a crash are not the same.
       Exception: what the scenario or the invariant raises without any crash.
     """
-    one = Scenario(functools.partial(scenario, *args), seed, steps, lasts)
+    of = "every_crash_point"
+    one = scenario_of(of, scenario, *args, seed=seed, steps=steps, lasts=lasts)
+    count(of, "limit", limit, least=1, infinite=False)
+    if invariant is not None:
+        arguments.function(of, "invariant", invariant)
     with noted(seed, NO_FAULTS):
         survey = _survey(one, invariant)
     plans = tuple(FaultPlan([fault]) for fault in crash_points(survey))

@@ -27,6 +27,8 @@ def explain(recorder: Recorder, about: Note | str | None = None, *, most: int = 
     Raises:
       SpecError: nothing happened to such an agent, or nothing at all; or ``most`` is below 3.
     """
+    if not isinstance(recorder, Recorder):
+        raise SpecError("recorder", recorder, "a trido.testing.Recorder", of="explain")
     count("explain", "most", most, least=3, infinite=False)
     entry = about if isinstance(about, Note) else _chosen(recorder, about)
     return "\n".join(_short([str(one) for one in chain(recorder, entry)], most))

@@ -18,6 +18,7 @@ import outcome
 import trio
 from trio.testing import MockClock
 
+from trido.testing import arguments
 from trido.testing.plan_errors import NotReproducible
 from trido.testing.schedule_guard import Guard
 
@@ -43,6 +44,8 @@ class GuestRun:
     def __init__(
         self, main: Callable[[], Awaitable[object]], *, seed: int, guarded: bool = False
     ) -> None:
+        arguments.function("GuestRun", "main", main)
+        arguments.seed("GuestRun", seed)
         self.clock: Final = MockClock()
         self.result: outcome.Outcome[object] | None = None
         """How it ended; None as long as it has not."""

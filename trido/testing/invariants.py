@@ -11,10 +11,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from trido.agents import Directive
-from trido.checks import seconds
+from trido.checks import exceptions, seconds
 from trido.errors import SpecError
 from trido.runtime.envelope import Call
 from trido.supervision.events import ChildStopped
+from trido.testing import arguments
 from trido.testing.explain import explain
 from trido.testing.faults_signals import Copy
 from trido.testing.recorder import Recorder
@@ -58,9 +59,12 @@ def check(recorder: Recorder, *invariants: Invariant) -> None:
     """Fail by the first of ``invariants`` that does not hold.
 
     Raises:
+      SpecError: there are none, or one of them is none.
       InvariantFailed: one does not hold.
     """
-    for one in invariants:
+    if not invariants:
+        raise SpecError("invariants", invariants, "one invariant at least", of="check")
+    for one in arguments.invariants("check", "invariants", invariants):
         one(recorder)
 
 
@@ -93,7 +97,8 @@ def nothing_lost(recorder: Recorder, *, allow: Iterable[type[Exception]] = ()) -
       InvariantFailed: one was not.
     """
     whole("nothing_lost", recorder)
-    allowed = tuple(allow)
+    reasons = arguments.several("nothing_lost", "allow", allow, "Exception classes, in a list")
+    allowed = exceptions("nothing_lost", "allow", reasons)
     committed = {id(one.begun.envelope) for one in recorder.of(TurnCommitted)}
     buried = [one.letter for one in recorder.of(Lettered)]
     for letter in recorder.of(Lettered):
@@ -133,6 +138,7 @@ def nothing_twice(
       InvariantFailed: something was.
     """
     whole("nothing_twice", recorder)
+    _check_kind(directive, key)
     served: dict[Hashable, TurnCommitted] = {}
     for turn in recorder.of(TurnCommitted):
         envelope = turn.begun.envelope
@@ -144,6 +150,14 @@ def nothing_twice(
             same = effect.directive if key is None else key(effect.directive)
             if effect.outcome == "done":
                 _once("nothing_twice", recorder, done, same, effect)
+
+
+def _check_kind(directive: object, key: object) -> None:
+    if not (directive is None or isinstance(directive, type)):
+        raise SpecError("directive", directive, "a class of directives", of="nothing_twice")
+    if key is not None and (directive is None or not callable(key)):
+        allowed = "a function of a directive, with the class of directives to look at"
+        raise SpecError("key", key, allowed, of="nothing_twice")
 
 
 def _once(name: str, recorder: Recorder, seen: dict[Any, Any], key: Any, entry: Any) -> None:
@@ -239,8 +253,13 @@ def no_task_left(recorder: Recorder) -> None:
     Leave the block once everything in it is closed, and where its nurseries are still open.
 
     Raises:
-      InvariantFailed: some were still running.
+      InvariantFailed: some were still running, or its block is not left yet.
     """
+    if not isinstance(recorder, Recorder):
+        raise SpecError("recorder", recorder, "a trido.testing.Recorder", of="no_task_left")
+    if not recorder.is_over:
+        what = "its block is not left yet: ask once it is"
+        raise InvariantFailed("no_task_left", what)
     if recorder.left:
         what = f"{len(recorder.left)} tasks are left: {', '.join(recorder.left)}"
         raise InvariantFailed("no_task_left", what)

@@ -8,7 +8,9 @@ from attrs import evolve
 
 from trido.agents import Definition
 from trido.agents.secrets import redacted
+from trido.checks import name
 from trido.errors import SpecError
+from trido.testing import arguments
 from trido.testing.explain import explain
 from trido.testing.invariants import Invariant, InvariantFailed, whole
 from trido.testing.recorder import Recorder
@@ -29,8 +31,9 @@ def state_equals_fold(agent: Definition[Any], id: str | None = None) -> Invarian
     Raises:
       SpecError: at once, if ``agent`` is none; and later, if the record has no such agent.
     """
-    if not isinstance(agent, Definition):
-        raise SpecError("agent", agent, "a trido.Agent", of="state_equals_fold")
+    arguments.definition("state_equals_fold", agent)
+    if id is not None:
+        name("state_equals_fold", id)
     who = agent.name if id is None else id
 
     def state_equals_fold(recorder: Recorder) -> None:

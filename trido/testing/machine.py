@@ -20,13 +20,14 @@ from hypothesis.stateful import (
 
 from trido.agents import Signal
 from trido.agents.frozen import EMPTY
-from trido.errors import SpecError
+from trido.checks import flag
 from trido.runtime.agent import Agent
 from trido.runtime.opening import open_runtime
 from trido.runtime.ref import AgentRef
 from trido.runtime.runtime import Runtime
+from trido.testing import arguments
 from trido.testing.guest import GuestRun
-from trido.testing.invariants import Invariant, check
+from trido.testing.invariants import Invariant
 from trido.testing.plan_errors import InjectedCrash
 from trido.testing.plan_faults import CodeFault
 from trido.testing.plan_points import Time
@@ -89,8 +90,10 @@ class RuntimeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        if not self.agents:
-            raise SpecError("agents", self.agents, "one agent at least", of=type(self).__name__)
+        of = type(self).__name__
+        arguments.agents(of, self.agents)
+        arguments.invariants(of, "always", self.always)
+        arguments.invariants(of, "in_the_end", self.in_the_end)
         self.calls: list[Conversation] = []
         """The calls that were made, in order."""
         self._run: GuestRun | None = None
@@ -216,7 +219,8 @@ class RuntimeMachine(RuleBasedStateMachine):
     # What holds -----------------------------------------------------------------------------
 
     def _check(self) -> None:
-        check(self.recorder, *self.always)
+        for one in self.always:
+            one(self.recorder)
         self.holds()
 
     def holds(self) -> None:
@@ -237,7 +241,8 @@ class RuntimeMachine(RuleBasedStateMachine):
             run.close(lambda: None)
             raise AssertionError(f"the runtime did not end within {STOPS_WITHIN:g} s")
         run.close(lambda: None)
-        check(self.recorder, *self.in_the_end)
+        for one in self.in_the_end:
+            one(self.recorder)
         self.holds_in_the_end()
 
 
@@ -269,10 +274,17 @@ def runtime_machine(
       **options: what `trido.open_runtime` is given besides.
 
     Raises:
-      SpecError: ``agents`` are none.
+      SpecError: one of these is not what it may be.
     """
-    if not agents or not all(isinstance(one, Agent) for one in agents.values()):
-        raise SpecError("agents", agents, "trido.Agents by their ids", of="runtime_machine")
-    said = {"agents": dict(agents), "always": tuple(always), "in_the_end": tuple(in_the_end)}
+    of = "runtime_machine"
+    arguments.agents(of, agents)
+    arguments.types(of, types)
+    flag(of, "crashes", crashes)
+    flag(of, "guarded", guarded)
+    said = {
+        "agents": dict(agents),
+        "always": arguments.invariants(of, "always", always),
+        "in_the_end": arguments.invariants(of, "in_the_end", in_the_end),
+    }
     more = {"types": types, "crashes": crashes, "guarded": guarded, "options": options}
     return type("RuntimeMachine", (RuntimeMachine,), {**said, **more})

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, final
 from attrs import field, frozen
 
 from trido.errors import SpecError
+from trido.testing import arguments
 from trido.testing.plan_faults import Fault
 from trido.testing.plan_text import parsed
 
@@ -24,7 +25,8 @@ NOTHING: Final = "nothing"
 
 
 def _in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
-    return tuple(faults)
+    allowed = "faults, such as a CodeFault; FaultPlan.parse reads a line"
+    return arguments.several("FaultPlan", "faults", faults, allowed)
 
 
 @final

@@ -6,10 +6,10 @@ from typing import Final, Literal, TypeAlias, final
 
 from attrs import field, frozen
 
-from trido.checks import one_of, text
+from trido.checks import is_number, one_of, text
 from trido.errors import SpecError
 from trido.testing.plan_points import AnyOf, Point, Received, Time, Turn, Who
-from trido.testing.plan_words import check_nth, check_type, duration, ordinal, quoted
+from trido.testing.plan_words import check_nth, check_type, duration, number, ordinal, quoted
 
 Act: TypeAlias = Literal["crash", "cancel", "hang", "swallow", "slow", "block"]
 """What happens to code."""
@@ -55,7 +55,7 @@ class CodeFault:
     act: Act
     who: Who
     at: Point
-    seconds: float = field(default=0.0, converter=float, kw_only=True)
+    seconds: float = field(default=0.0, converter=number, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         one_of("CodeFault", "act", self.act, ACTS)
@@ -85,7 +85,7 @@ class SignalFault:
     to: Who
     nth: int
     type: str | None = field(default=None, kw_only=True)
-    seconds: float = field(default=0.0, converter=float, kw_only=True)
+    seconds: float = field(default=0.0, converter=number, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         one_of("SignalFault", "mishap", self.mishap, MISHAPS)
@@ -112,7 +112,7 @@ class StorageFault:
     failure: Failure
     operation: Operation
     nth: int = 1
-    seconds: float = field(default=0.0, converter=float, kw_only=True)
+    seconds: float = field(default=0.0, converter=number, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         one_of("StorageFault", "failure", self.failure, tuple(FAILURES))
@@ -131,11 +131,11 @@ class StorageFault:
 class ClockFault:
     """The time of day jumps by so many seconds, forward or back; the time that passes does not."""
 
-    jump: float = field(converter=float)
+    jump: float = field(converter=number)
     at: Time
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < abs(self.jump) < float("inf"):
+        if not (is_number(self.jump) and 0 < abs(self.jump) < float("inf")):
             allowed = "a finite number of seconds that is not 0"
             raise SpecError("jump", self.jump, allowed, of="ClockFault")
         _time("ClockFault", self.at)
@@ -150,7 +150,7 @@ class ClockFault:
 class LoopFault:
     """The event loop is blocked: nothing runs for so many seconds."""
 
-    seconds: float = field(converter=float)
+    seconds: float = field(converter=number)
     at: Time
 
     def __attrs_post_init__(self) -> None:
@@ -189,6 +189,6 @@ def _time(of: str, at: object) -> None:
 def _lasts(of: str, what: str, length: float) -> None:
     """``length`` is a number of seconds > 0 if this lasts, and 0 if it does not."""
     lasts = what in LASTING
-    if lasts != (length > 0) or length == float("inf") or length < 0:
+    if not (is_number(length) and 0 <= length < float("inf") and lasts == (length > 0)):
         allowed = f"{'a finite number of seconds > 0' if lasts else 'left out'} for {what!r}"
         raise SpecError("seconds", length, allowed, of=of)

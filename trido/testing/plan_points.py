@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, final
 from attrs import field, frozen
 
 from trido.checks import count, one_of, seconds, text
-from trido.testing.plan_words import check_nth, check_type, duration, of_type, quoted
+from trido.testing.plan_words import check_nth, check_type, duration, number, of_type, quoted
 
 Phase: TypeAlias = Literal["begin", "before commit", "after commit"]
 """Where in a turn."""
@@ -155,7 +155,7 @@ class Received:
 class Time:
     """So many seconds after the plan came into force."""
 
-    seconds: float = field(converter=float)
+    seconds: float = field(converter=number)
 
     def __attrs_post_init__(self) -> None:
         seconds("Time", "seconds", self.seconds, finite=True)

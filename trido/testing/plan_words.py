@@ -6,7 +6,7 @@ import json
 import re
 from typing import Final
 
-from trido.checks import count, text
+from trido.checks import count, is_number, text
 
 _BARE: Final = re.compile(r"[^\W\d][\w.\-/:@]*")
 _RESERVED: Final = frozenset(["any", "at", "by", "loop", "of", "signal", "to"])
@@ -33,6 +33,11 @@ def ordinal(n: int) -> str:
 def of_type(type: str | None) -> str:
     """Of which type, if it says so."""
     return "" if type is None else f" of {quoted(type)}"
+
+
+def number(value: float) -> float:
+    """As a float. What is no number stays as it is, and is refused by what has it."""
+    return float(value) if is_number(value) else value
 
 
 def check_nth(of: str, nth: int) -> None:

@@ -15,6 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from trido.checks import flag
 from trido.errors import SpecError
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check, check_names
@@ -81,6 +82,7 @@ class Runner:
             allowed = ", ".join(sorted(OPTIONS))
             raise pytest.UsageError(f"{item.nodeid}: trido({name}=...) is none of {allowed}")
         try:
+            self._check()
             self._plan: Final = self._planned()
         except (PlanSyntaxError, SpecError) as error:
             raise pytest.UsageError(f"{item.nodeid}: {error}") from error
@@ -133,6 +135,13 @@ class Runner:
             if is_trios or isinstance(value, trio.abc.Clock):
                 what = "without async fixtures and clocks, which a rehearsal would use up"
                 raise SpecError("rehearsed", name, what, of=f"trido of {self._item.name}")
+
+    def _check(self) -> None:
+        options = self._options
+        seed, steps, lasts = (options.get(one, 1) for one in ("seed", "steps", "lasts"))
+        Scenario(trio.lowlevel.checkpoint, seed, steps, lasts, of="trido")
+        for name in ("guarded", "rehearsed"):
+            flag("trido", name, options.get(name, False))
 
     def _planned(self) -> FaultPlan:
         given = self._item.config.getoption("--trido-plan")

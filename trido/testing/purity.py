@@ -13,6 +13,7 @@ from trido.agents.handlers import Hook
 from trido.agents.secrets import redacted
 from trido.checks import count
 from trido.errors import SpecError
+from trido.testing import arguments
 from trido.testing.purity_watch import watched
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def assert_pure(agent: Definition[Any], *, examples: int = 100, types: Types | N
       SpecError: it has nothing that only decides.
     """
     count("assert_pure", "examples", examples, least=1, infinite=False)
+    arguments.types("assert_pure", types)
     _search(_asked(agent, types), examples, _check_pure)
 
 

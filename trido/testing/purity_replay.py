@@ -11,6 +11,9 @@ from attrs import frozen
 from trido.agents import Definition, EffectfulRoute, Signal, Turn
 from trido.agents.codec import Codec
 from trido.agents.secrets import redacted
+from trido.checks import flag
+from trido.errors import SpecError
+from trido.testing import arguments
 
 S = TypeVar("S")
 
@@ -54,10 +57,13 @@ def assert_replays(
     Raises:
       AssertionError: one turn differs; the message says which.
       EffectfulRoute: a handler is async: what it decides cannot be decided again.
-      SpecError: the agent cannot be kept in a journal.
+      SpecError: something among them is no signal, or the agent cannot be kept in a journal.
       Unencodable: a signal or a state cannot be.
     """
-    given = tuple(signals)
+    arguments.definition("assert_replays", agent)
+    if durable is not None:
+        flag("assert_replays", "durable", durable)
+    given = _given(signals)
     first = _decided(agent, given)
     for one, again in zip(first, _decided(agent, given), strict=True):
         _same(agent, one, again.outcome, "decided again")
@@ -65,6 +71,14 @@ def assert_replays(
     if (settings is not None and settings.durability != "none") if durable is None else durable:
         _replay_written(agent, first)
     return cast("S", first[-1].after if first else agent.state.initial)
+
+
+def _given(signals: Iterable[Signal]) -> tuple[Signal, ...]:
+    allowed = "trido.Signals, in a list"
+    found = arguments.several("assert_replays", "signals", signals, allowed)
+    if not all(isinstance(one, Signal) for one in found):
+        raise SpecError("signals", signals, allowed, of="assert_replays")
+    return found
 
 
 def _decided(agent: Definition[Any], signals: Sequence[Signal]) -> list[Decided]:

@@ -52,6 +52,8 @@ class Recorder(Notes):
         super().__init__(most)
         self.left: tuple[str, ...] = ()
         """The tasks that were not there when its block was entered, and were when it was left."""
+        self.is_over: bool = False
+        """Whether its block was left."""
         self._before: frozenset[trio.lowlevel.Task] = frozenset()
         self._token: Token[Any] | None = None
 
@@ -74,6 +76,7 @@ class Recorder(Notes):
     ) -> None:
         if self._token is not None:  # pragma: no branch - it was entered
             PROBE.reset(self._token)
+        self.is_over = True
         self.left = tuple(sorted(task.name for task in _tasks() - self._before))
 
     # What it knows --------------------------------------------------------------------------

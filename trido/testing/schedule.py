@@ -17,14 +17,15 @@ from typing import Final, Generic, TypeVar, TypeVarTuple, cast, final
 from unittest.mock import patch
 
 import trio
-from attrs import define, frozen
+from attrs import define, field, frozen
 from trio.testing import MockClock
 
-from trido.checks import count
+from trido.checks import count, flag, seconds
 from trido.errors import SpecError
 from trido.journal.session import ON_THE_SPOT
 from trido.runtime.meters import INLINE
 from trido.supervision.shields import break_shields
+from trido.testing import arguments
 from trido.testing.faults import Faults
 from trido.testing.inject import injected
 from trido.testing.plan import FaultPlan, Plan
@@ -92,7 +93,11 @@ class Budget(trio.abc.Instrument):
 @final
 @frozen
 class Scenario(Generic[T]):
-    """Something that can be run again and again."""
+    """Something that can be run again and again.
+
+    Raises:
+      SpecError: something of it is not what it may be.
+    """
 
     main: Callable[[], Awaitable[T]]
     seed: int
@@ -100,6 +105,13 @@ class Scenario(Generic[T]):
     lasts: float = LASTS
     patience: float = math.inf
     """How many seconds of real time it may stand still."""
+    of: str = field(default="trido.testing.run", kw_only=True)
+    """Who runs it."""
+
+    def __attrs_post_init__(self) -> None:
+        arguments.seed(self.of, self.seed)
+        count(self.of, "steps", self.steps, least=1, infinite=True)
+        seconds(self.of, "lasts", self.lasts)
 
     def play(
         self,
@@ -123,9 +135,9 @@ class Scenario(Generic[T]):
 
         async def played() -> T:
             if not plan and survey is None:
-                return await self.main()
+                return await self._begun()
             async with injected(Faults(plan, survey, strict=whole)) as injection:
-                result = await self.main()
+                result = await self._begun()
                 if whole and injection.pending:
                     raise NotReached([str(one) for one in injection.pending])
                 return result
@@ -140,6 +152,12 @@ class Scenario(Generic[T]):
         clock = clock or MockClock(autojump_threshold=0)
         with seeded(self.seed), guard.told(), looked_at(clock, self.patience):
             return trio.run(scenario, clock=clock, instruments=looking_on)
+
+    async def _begun(self) -> T:
+        begun = self.main()
+        if not isinstance(begun, Awaitable):
+            raise SpecError("fn", self.main, "an async function", of=self.of)
+        return await begun
 
 
 def run(
@@ -172,6 +190,7 @@ def run(
       instruments: those of ``trio.run``.
 
     Raises:
+      SpecError: at once, if one of these is not what it may be. So is `PlanSyntaxError`.
       UnknownPoint: the plan names what is not there. None of it has happened.
       NotReached: it is over, and not all of the plan has happened.
       NotReproducible: it uses a thread, real time, or chance of its own.
@@ -179,8 +198,11 @@ def run(
       Exception: whatever ``fn`` raises.
     """
     faults = FaultPlan.of(plan)
-    number = new_seed() if seed is None else checked_seed("trido.testing.run", seed)
-    scenario = Scenario(functools.partial(fn, *args), number, steps, lasts)
+    flag("trido.testing.run", "guarded", guarded)
+    flag("trido.testing.run", "rehearsed", rehearsed)
+    _check_instruments(instruments)
+    number = new_seed() if seed is None else seed
+    scenario = scenario_of("trido.testing.run", fn, *args, seed=number, steps=steps, lasts=lasts)
     with noted(number, faults):
         if faults and rehearsed:
             check(faults, rehearse(scenario, guarded=guarded))
@@ -219,13 +241,12 @@ def run_seeds(
       lasts: how many seconds of virtual time it may last.
 
     Raises:
-      SpecError: ``seeds`` is a number below 1.
+      SpecError: at once, if ``seeds`` are none, or one of the rest is not what it may be.
       Exception: whatever `run` raises.
     """
-    if isinstance(seeds, int):
-        count("run_seeds", "seeds", seeds, least=1, infinite=False)
+    chosen = _seeds(seeds)
     results: list[T] = []
-    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+    for seed in chosen:
         first = not results
         one = run(
             fn,
@@ -252,6 +273,40 @@ def looked_at(clock: MockClock, patience: float) -> Generator[None]:
         yield
     finally:
         clock.autojump_threshold = math.inf
+
+
+def _seeds(seeds: int | Iterable[int]) -> list[int]:
+    if isinstance(seeds, int):
+        count("run_seeds", "seeds", seeds, least=1, infinite=False)
+        return list(range(seeds))
+    chosen = arguments.several("run_seeds", "seeds", seeds, "seeds, or how many")
+    if not chosen:
+        raise SpecError("seeds", seeds, "one seed at least", of="run_seeds")
+    return [arguments.seed("run_seeds", one) for one in chosen]
+
+
+def _check_instruments(instruments: object) -> None:
+    of, allowed = "trido.testing.run", "trio.abc.Instruments, in a list"
+    for one in arguments.several(of, "instruments", instruments, allowed):
+        if not isinstance(one, trio.abc.Instrument):
+            raise SpecError("instruments", one, allowed, of=of)
+
+
+def scenario_of(
+    of: str,
+    fn: Callable[[*Ts], Awaitable[T]],
+    *args: *Ts,
+    seed: int,
+    steps: int = STEPS,
+    lasts: float = LASTS,
+) -> Scenario[T]:
+    """``fn(*args)``, as something that can be run again and again.
+
+    Raises:
+      SpecError: one of these is not what it may be.
+    """
+    arguments.function(of, "fn", fn)
+    return Scenario(functools.partial(fn, *args), seed, steps, lasts, of=of)
 
 
 @contextmanager
@@ -290,14 +345,3 @@ def replay(seed: int, plan: FaultPlan) -> str:
 def new_seed() -> int:
     """One that nobody has chosen."""
     return random.SystemRandom().randrange(2**32)
-
-
-def checked_seed(owner: str, seed: object) -> int:
-    """A seed is a number.
-
-    Raises:
-      SpecError: it is none.
-    """
-    if isinstance(seed, int) and not isinstance(seed, bool):
-        return seed
-    raise SpecError("seed", seed, "an int", of=owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,11 +14,12 @@ from attrs import field, fields, frozen
 
 from trido.agents import AgentError, Definition, Signal
 from trido.agents.frozen import EMPTY
-from trido.checks import is_number, seconds
+from trido.checks import flag, is_number, seconds
 from trido.errors import SpecError
 from trido.runtime.agent import Agent
 from trido.runtime.opening import open_runtime
 from trido.runtime.runtime import Runtime
+from trido.testing import arguments
 from trido.testing.inject import Injection, inject
 from trido.testing.plan import FaultPlan, Plan
 from trido.testing.plan_check import check_names
@@ -41,8 +43,8 @@ Samples: TypeAlias = Sequence[Signal] | Callable[[Random], Signal]
 
 
 def _rate(_: object, attribute: Any, value: object) -> None:
-    if not (is_number(value) and value >= 0):  # type: ignore[operator]
-        raise SpecError(attribute.name, value, "a number >= 0", of="Rates")
+    if not (is_number(value) and 0 <= value < math.inf):  # type: ignore[operator]
+        raise SpecError(attribute.name, value, "a finite number >= 0", of="Rates")
 
 
 @frozen(kw_only=True)
@@ -150,6 +152,8 @@ def simulate(
       Exception: whatever ends the runtime.
     """
     _check(agents, days, per_hour, calls, revive_after)
+    arguments.seed("simulate", seed)
+    flag("simulate", "guarded", guarded)
     _check_traffic(agents, traffic or EMPTY)
     if isinstance(faults, Rates):
         faults = faults.plan(tuple(agents), days=days, per_hour=per_hour, seed=seed)
@@ -171,22 +175,27 @@ def simulate(
 
 
 def _check_traffic(agents: Mapping[str, Any], traffic: Mapping[str, Samples]) -> None:
+    if not isinstance(traffic, Mapping):
+        raise SpecError("traffic", traffic, "signals by the ids of agents", of="simulate")
     for id, samples in traffic.items():
         if id not in agents:
             allowed = f"the ids of agents: {', '.join(map(repr, agents))}"
             raise SpecError("traffic", id, allowed, of="simulate")
-        if not (callable(samples) or all(isinstance(one, Signal) for one in samples)):
-            raise SpecError("traffic", samples, "trido.Signals", of="simulate")
+        allowed = "trido.Signals in a list, or a function of a random.Random"
+        if callable(samples):
+            continue
+        for one in arguments.several("simulate", "traffic", samples, allowed):
+            if not isinstance(one, Signal):
+                raise SpecError("traffic", one, allowed, of="simulate")
 
 
 def _check(
     agents: Any, days: float, per_hour: float, calls: float, revive_after: float | None
 ) -> None:
-    if not agents or not all(isinstance(one, Agent) for one in agents.values()):
-        raise SpecError("agents", agents, "trido.Agents by their ids", of="simulate")
+    arguments.agents("simulate", agents)
     for name, value in (("days", days), ("per_hour", per_hour)):
-        if not (is_number(value) and value > 0):
-            raise SpecError(name, value, "a number > 0", of="simulate")
+        if not (is_number(value) and 0 < value < math.inf):
+            raise SpecError(name, value, "a finite number > 0", of="simulate")
     if not (is_number(calls) and 0 <= calls <= 1):
         raise SpecError("calls", calls, "a number from 0 to 1", of="simulate")
     if revive_after is not None:

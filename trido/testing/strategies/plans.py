@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
-from trido.checks import count, one_of
+from trido.checks import count, one_of, text
 from trido.errors import SpecError
+from trido.testing import arguments
 from trido.testing.explain import story
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check_names
@@ -28,7 +29,7 @@ from trido.testing.plan_faults import (
 )
 from trido.testing.plan_points import DirectiveOf, Start, Turn
 from trido.testing.plan_survey import Survey
-from trido.testing.schedule import Scenario, checked_seed, noted
+from trido.testing.schedule import Scenario, noted, scenario_of
 
 T = TypeVar("T")
 
@@ -51,10 +52,13 @@ def fault_plans(
     Raises:
       SpecError: nobody is named, or one of these is not what it may be.
     """
-    if not (who and all(who)):
+    if not who:
         raise SpecError("who", who, "the ids of agents", of="fault_plans")
-    if isinstance(faults, str) or not faults:
-        raise SpecError("faults", faults, "kinds of faults, at least one", of="fault_plans")
+    for id in who:
+        text("fault_plans", "who", id)
+    allowed = "kinds of faults, at least one"
+    if not arguments.several("fault_plans", "faults", faults, allowed):
+        raise SpecError("faults", faults, allowed, of="fault_plans")
     for one in faults:
         one_of("fault_plans", "faults", one, (*ACTS, *MISHAPS))
     count("fault_plans", "most", most, least=1, infinite=False)
@@ -102,13 +106,18 @@ def find_plan(
       examples: how many plans to try.
 
     Raises:
+      SpecError: at once, if one of these is not what it may be.
       Exception: what the scenario or the invariant raises when nothing goes wrong.
       UnknownPoint: plans that were drawn name somebody who is not there when nothing goes wrong.
       NotReproducible: the scenario uses threads, real time or chance of its own.
     """
     count("find_plan", "examples", examples, least=1, infinite=False)
+    if not isinstance(plans, st.SearchStrategy):
+        raise SpecError("plans", plans, "a strategy, such as fault_plans(...)", of="find_plan")
+    if invariant is not None:
+        arguments.function("find_plan", "invariant", invariant)
     survey, unknown = Survey(), []
-    judge = partial(_error_of, Scenario(scenario, checked_seed("find_plan", seed)), invariant)
+    judge = partial(_error_of, scenario_of("find_plan", scenario, seed=seed), invariant)
     error = judge(FaultPlan(), survey=survey)
     if error is not None:
         raise error

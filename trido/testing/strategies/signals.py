@@ -11,7 +11,9 @@ from trido.agents import Definition, InvalidData, Signal, Turn
 from trido.agents.routing import Route
 from trido.agents.schema import Record
 from trido.agents.turn import Why
+from trido.checks import flag
 from trido.errors import SpecError
+from trido.testing import arguments
 from trido.testing.strategies.values import MOMENTS, Types, Values
 from trido.testing.strategies.wrong import Wrongs
 
@@ -47,6 +49,8 @@ def signals(
     Raises:
       SpecError: ``agent`` is none or has no route; or none that refuses anything.
     """
+    flag("signals", "valid", valid)
+    arguments.types("signals", types)
     if not valid:
         return wrong_signals(agent, types=types).map(lambda wrong: wrong.signal)
     made = Values(types or {})

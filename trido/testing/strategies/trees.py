@@ -10,6 +10,7 @@ from attrs import evolve
 from hypothesis import strategies as st
 
 from trido.checks import count
+from trido.errors import SpecError
 from trido.supervision import BRUTAL_KILL, Backoff, ChildSpec, Spec, SupervisorSpec
 
 _RESTART: Final = st.sampled_from(["permanent", "transient", "temporary"])
@@ -85,6 +86,8 @@ def supervisor_trees(
     """
     count("supervisor_trees", "max_children", max_children, least=1, infinite=False)
     count("supervisor_trees", "depth", depth, least=1, infinite=False)
+    if not (children is None or isinstance(children, st.SearchStrategy)):
+        raise SpecError("children", children, "a strategy of specs", of="supervisor_trees")
     SupervisorSpec(**_named(options, 1))
     leaf: st.SearchStrategy[Any] = child_specs() if children is None else children
     tree = _supervisors(leaf, max_children, _named(options, depth))
