@@ -46,6 +46,14 @@ _CASES = _conformance(
 )
 _PURE = ("tests/supervision/test_decides_*.py", "tests/faults/test_decision_paths.py")
 
+
+def _files(room: str, names: str) -> tuple[str, ...]:
+    return tuple(f"{room}{name}.py" for name in names.split())
+
+
+_AGENTS = "trido/agents/"
+_TESTS = "tests/agents/test_"
+
 PARTS: Final[dict[str, Part]] = {
     "decision": Part(
         _DECISION,
@@ -63,5 +71,30 @@ PARTS: Final[dict[str, Part]] = {
             ("tests/supervision/test_edges.py", "tests/supervision/test_places.py"),
         ),
     ),
-    "cron": Part(("trido/agents/cron.py",), (("tests/agents/test_cron.py",),)),
+    "agents": Part(
+        _files(_AGENTS, "definition handlers routing patterns state versions turn glance"),
+        (
+            _files(_TESTS, "words_of_definitions handlers routes index glance_compiled routing"),
+            _files(_TESTS, "definition turn patterns glance"),
+        ),
+    ),
+    "values": Part(
+        _files(_AGENTS, "action sequences policies breaker family running timing kept limits")
+        + _files(_AGENTS, "signal directive where address stamps frozen errors action_errors"),
+        (
+            _files(_TESTS, "words_of_values words_of_errors signals_travel"),
+            _files(_TESTS, "timing policies directives action signal"),
+        ),
+    ),
+    "cron": Part(
+        _files(_AGENTS, "cron crontext"),
+        (_files(_TESTS, "words_of_timers"), _files(_TESTS, "cron")),
+    ),
+    "journal": Part(
+        (
+            *_files("trido/journal/", "rules checks operations rows layout"),
+            "trido/runtime/ahead.py",
+        ),
+        (("tests/journal/test_words_of_writes.py", "tests/runtime/test_ahead.py"),),
+    ),
 }
