@@ -286,7 +286,7 @@ class Durable(Generic[S]):
         """Whether the turn of this signal, which is the next, may begin now."""
         if self.is_claiming or self._stops or len(self._ahead) >= AHEAD:
             return False
-        key = key_of(envelope)
+        key = None if envelope.signal.id is None else key_of(envelope)
         if key is not None and not self._knows(key):
             return False
         return not self._ahead or not self._awaits(envelope)
@@ -438,7 +438,8 @@ class Durable(Generic[S]):
         self.state, self.revision = state, ahead.write.revision
         if ahead.key is not None:
             self._inbox.remember(ahead.key, ahead.write.reply)
-        place.tell_state(state)
+        if place._waiting is not None:
+            place.tell_state(state)
         if plan is None:
             ahead.envelope.answer(state)
         else:
@@ -505,8 +506,10 @@ class Durable(Generic[S]):
     def _settle_down(self) -> None:
         if self._quiet is not None and self.is_quiet:
             self._quiet.set()
-        self.place.wake()
-        self.place.went_idle()
+        place = self.place
+        if place.mailbox.oldest is not None:
+            place.wake()
+        place.went_idle()
 
     def holds(self, call: Call, cancelled: Any) -> bool:
         """Whether the turn of a call is being written: then its caller waits for what comes."""

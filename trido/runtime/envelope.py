@@ -108,7 +108,11 @@ class Call(Envelope):
 
     def answer(self, value: object) -> None:
         """Give the caller its answer."""
-        self._settle(Value(value))
+        # As `_settle`: there is one of these for each call.
+        if self.outcome is None:
+            self.outcome = outcome = Value(value)
+            if self.task is not None:
+                trio.lowlevel.reschedule(self.task, outcome)
 
     def fail(self, error: AgentError) -> bool:
         """Raise ``error`` in the caller."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, final, overload
 
 import trio
@@ -186,19 +187,25 @@ class AgentRef(Address, Generic[S_co]):
           IntakeClosed: its runtime takes nothing more from outside.
           DeadlockError: the agents would wait for each other for ever.
         """
-        place = self.place
-        call = Call(_signal(signal))
+        if not isinstance(signal, Signal):
+            raise _no_signal(signal)
+        place, call = self.place, Call(signal)
         await trio.lowlevel.checkpoint_if_cancelled()
-        run = place.serving_run
+        run = place._run
         if run is not None and place.env.intake_open and run.is_free_for(call):
             run.serve_now(call)
         else:
             await self._queue(call)
         outcome = call.outcome
-        if outcome is None:
-            return await self._answer(call)
-        await Spot.breathe()
-        return outcome.unwrap()
+        if outcome is not None:
+            await Spot.breathe()
+            return outcome.unwrap()
+        call.task = trio.lowlevel.current_task()
+        turn = held_turn()
+        if turn is None:
+            return await trio.lowlevel.wait_task_rescheduled(partial(place.withdraw, call))
+        with waiting_for(turn, place):
+            return await trio.lowlevel.wait_task_rescheduled(partial(place.withdraw, call))
 
     async def _queue(self, call: Call) -> None:
         place = self.place
@@ -216,19 +223,6 @@ class AgentRef(Address, Generic[S_co]):
         except AgentError:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise
-
-    async def _answer(self, call: Call) -> Any:
-        place = self.place
-        call.task = trio.lowlevel.current_task()
-
-        def withdraw(cancelled: RaiseCancelT) -> Abort:
-            return place.withdraw(call, cancelled)
-
-        turn = held_turn()
-        if turn is None:
-            return await trio.lowlevel.wait_task_rescheduled(withdraw)
-        with waiting_for(turn, place):
-            return await trio.lowlevel.wait_task_rescheduled(withdraw)
 
     async def cast(self, signal: Signal, /) -> None:
         """Send ``signal``, and wait for no answer; only for room, if there is none.

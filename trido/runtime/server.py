@@ -192,7 +192,17 @@ class AgentRun(Generic[S]):
 
     def serve_now(self, envelope: Envelope) -> None:
         """Serve this one on the spot; see `is_free_for`."""
-        self._guarded(self._serve_one, envelope)
+        if self._is_entered:
+            self._guarded(self._serve_one, envelope)
+            return
+        # As `_guarded`, spelt out: it is a good part of a short turn.
+        self._is_entered = True
+        try:
+            self._context.run(self._serve_one, envelope)
+        except BaseException as error:  # noqa: ASYNC103  # as there
+            self.crash(error)
+        finally:
+            self._is_entered = False
 
     def _guarded(self, fn: Callable[[T], bool], argument: T) -> bool:
         try:
@@ -223,7 +233,7 @@ class AgentRun(Generic[S]):
 
     def _serve_one(self, envelope: Envelope) -> bool:
         durable = self.place.durable
-        if durable is None:
+        if durable is None or envelope.signal.id is None:
             turns.serve(self, envelope)
         else:
             durable.serve(self, envelope)

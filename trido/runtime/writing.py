@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from attrs import evolve
@@ -20,6 +21,7 @@ from trido.agents.stamps import caused_by, stamped
 from trido.agents.timing import Cancel
 from trido.journal.operations import Commit
 from trido.journal.rows import FULL_EVERY, Directed, Timer
+from trido.runtime import clock
 from trido.runtime.ahead import Ahead, key_of
 from trido.runtime.envelope import Call, Envelope, Own
 from trido.runtime.plan import Plan
@@ -33,16 +35,19 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 _FULL: Final = FULL_EVERY // 2
+_TIMED: Final = (Own, Fired)
+"""What is sent by a timer, or may set those that an agent begins with."""
 
 
 @final
 class Writer(Generic[S]):
     """Makes the commits of one agent's turns."""
 
-    __slots__ = ("_full", "_place", "_stale", "rows")
+    __slots__ = ("_full", "_is_virtual", "_place", "_stale", "rows")
 
     def __init__(self, place: AgentPlace[S]) -> None:
         self._place = place
+        self._is_virtual = clock.is_virtual()
         self._full = 0
         """The revision at which the state was last written whole; 0 if this run has not."""
         self._stale: dict[str, KeptTimer | None] = {}
@@ -70,7 +75,7 @@ class Writer(Generic[S]):
 
     def takes_plainly(self, envelope: Envelope) -> bool:
         """Whether a turn of this signal changes no timer by itself: see `plain`."""
-        return not (self._stale or isinstance(envelope, Own | Fired))
+        return not (self._stale or isinstance(envelope, _TIMED))
 
     # Most turns are such: so it is `ahead` with all left out that has nothing to do then.
     def plain(self, durable: Durable[S], envelope: Envelope, state: S) -> Ahead[S]:
@@ -78,24 +83,35 @@ class Writer(Generic[S]):
 
         So nothing was given a name that its caller could be answered by later.
         """
-        place = self._place
-        at, key, revision = micros(place.env.now()), key_of(envelope), place.revision + 1
+        place, signal = self._place, envelope.signal
+        codec, at, revision = place.codec, self._now(), place.revision + 1
         is_full = not self._full or revision - self._full >= _FULL
-        states = place.codec.state(place.agent)
+        key = None if signal.id is None else key_of(envelope)
+        try:
+            input = codec.encode_input(signal, why=envelope.why, now=at)
+        except Unencodable as error:
+            raise _invalid(error) from error
         write = Commit.plain(
             durable.key,
-            max(durable.epoch, 1),
+            durable.epoch or 1,
             revision,
             at=at,
-            input=_input(place, envelope.signal, why=envelope.why, now=at),
-            state=states.encode(state, None if is_full else place.state),
+            input=input,
+            state=codec.state(place.agent).encode(state, None if is_full else place.state),
             full=is_full,
             consumes=key,
             reply=None if key is None else self._reply(envelope, state, None),
         )
         if is_full:
             self._full = revision
-        return Ahead(envelope, None, state, write, envelope.signal, key)
+        return Ahead(envelope, None, state, write, signal, key)
+
+    def _now(self) -> int:
+        """What time it is, in microseconds: as the environment says, but sooner if it can be."""
+        env = self._place.env
+        if env.clock is None and not self._is_virtual:
+            return time_ns() // 1_000
+        return micros(env.now())
 
     def ahead(
         self,
@@ -126,15 +142,7 @@ class Writer(Generic[S]):
             epoch=max(durable.epoch, 1),
             revision=revision,
             at=micros(turn.now),
-            input=_input(
-                place,
-                turn.signal,
-                why=turn.why,
-                now=turn.now,
-                planned=turn.planned,
-                request=turn.request,
-                effectful=effectful,
-            ),
+            input=_input(place, turn, effectful=effectful),
             state=codec.state(place.agent).encode(state, None if is_full else place.state),
             full=is_full,
             consumes=key,
@@ -205,12 +213,24 @@ class Writer(Generic[S]):
         return gone, tuple(Timer(*codec.encode_timer(one)) for one in kept)
 
 
-def _input(place: AgentPlace[Any], signal: Signal, **turn: Any) -> bytes:
+def _input(place: AgentPlace[Any], turn: Turn, *, effectful: bool) -> bytes:
     try:
-        return place.codec.encode_input(signal, **turn)
-    except Unencodable as error:  # whoever sent it is to blame, not the agent
-        path = error.path.replace("$.data", "$", 1)
-        raise InvalidData(path, f"{error.rule}, so that the journal can keep it") from error
+        return place.codec.encode_input(
+            turn.signal,
+            why=turn.why,
+            now=turn.now,
+            planned=turn.planned,
+            request=turn.request,
+            effectful=effectful,
+        )
+    except Unencodable as error:
+        raise _invalid(error) from error
+
+
+def _invalid(error: Unencodable) -> InvalidData:
+    """Whoever sent what cannot be written is to blame, not the agent."""
+    path = error.path.replace("$.data", "$", 1)
+    return InvalidData(path, f"{error.rule}, so that the journal can keep it")
 
 
 def traced(signal: Signal, id: str, revision: int, now: datetime) -> Signal:
