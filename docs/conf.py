@@ -5,7 +5,6 @@ import os
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
-from types import ModuleType
 from typing import get_origin
 
 from docutils import nodes
@@ -63,11 +62,7 @@ nitpick_ignore_regex = [
 ]
 
 
-PUBLIC = {
-    name
-    for name, value in vars(trido).items()
-    if not name.startswith("_") and (not isinstance(value, ModuleType) or name == "events")
-}
+PUBLIC = set(trido.__all__)
 
 
 def leave_builtins_alone(app: Sphinx, doctree: nodes.document) -> None:

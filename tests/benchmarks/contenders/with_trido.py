@@ -441,4 +441,4 @@ def w10(number: int) -> Figures:
 
 
 def w11(number: int) -> Figures:
-    return cold_import("import trido", number)
+    return cold_import("import trido", number, whole="from trido import *")
