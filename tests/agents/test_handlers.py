@@ -47,6 +47,14 @@ def test_a_hook_is_given_the_state() -> None:
     assert agent.starts is not None
     assert agent.decide(agent.starts, Counter(3), None, NO_TURN) == (Counter(4), ())
 
+    @agent.on_stop
+    def end(state: Counter, turn: trido.Turn) -> Counter:
+        return evolve(state, value=state.value + turn.revision)
+
+    assert agent.stops is not None
+    turn = trido.Turn(revision=4)
+    assert agent.decide(agent.stops, Counter(3), None, turn) == (Counter(7), ())
+
 
 def names_seen_from(module: dict[str, Any]) -> Any:
     """What a function of such a module finds by asking trido, called where ``here`` is local."""
