@@ -26,10 +26,11 @@ def run(async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts, **options: Any) -> 
 
     ``options`` are those of `trio.run`.
     """
-    return trio.run(_with_signals, async_fn, args, **options)
+    return trio.run(with_signals, async_fn, args, **options)
 
 
-async def _with_signals(async_fn: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T | None:
+async def with_signals(async_fn: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T | None:
+    """What `run` runs."""
     if threading.current_thread() is not threading.main_thread():
         return await async_fn(*args)
     result: outcome.Outcome[T] | None = None
