@@ -40,6 +40,14 @@ def undone(data: int) -> int:
     return data
 
 
+class Tools:
+    """Something that actions stand in."""
+
+    @trido.action
+    def halve(data: int) -> int:  # noqa: N805  # pyright: ignore[reportGeneralTypeIssues]
+        return data // 2
+
+
 def made_here() -> Any:
     @trido.action("local")
     def local(data: int) -> int:
@@ -104,6 +112,7 @@ def test_where_an_action_can_run() -> None:
     check_where(works, "thread")
     check_where(undone, "process")
     assert importable(works) is works
+    assert importable(Tools.halve) is Tools.halve
 
 
 def test_an_address_is_an_id() -> None:

@@ -20,6 +20,7 @@ ZONES = "the name of an IANA time zone, such as 'UTC' or 'America/New_York'"
     ("expr", "allowed"),
     [
         (None, FIELDS),
+        (5, FIELDS),
         ("", FIELDS),
         ("* * * *", FIELDS),
         ("* * * * * *", FIELDS),
@@ -40,7 +41,7 @@ def test_an_expression_that_is_none(expr: Any, allowed: str) -> None:
     assert str(caught.value) == f"Cron: expr={expr!r} is not allowed; it must be {allowed}"
 
 
-@pytest.mark.parametrize("timezone", [None, "", "Mars", "../UTC"])
+@pytest.mark.parametrize("timezone", [None, "", "Mars", "Europe", "../UTC", "x" * 999])
 def test_a_time_zone_that_is_none(timezone: Any) -> None:
     with pytest.raises(trido.SpecError) as caught:
         CronTable("* * * * *", timezone)

@@ -54,7 +54,7 @@ def _collect(copy: Path, rounds: _Rounds, tests: Sequence[str]) -> NoReturn:
     sys.path[:] = [str(copy), *(path for path in sys.path if path not in ("", str(ROOT)))]
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     # What stands before each change is no caller of trido.
-    vars(trampoline)["__name__"] = "trido.mutmut"
+    trampoline.__name__ = "trido.mutmut"
     paths = [str(path) for name in tests for path in sorted(Path().glob(name))]
     pytest.main(["-x", "-q", "-s", "-pno:cacheprovider", "--rootdir=.", *paths], [rounds])
     sys.stdout.flush()
