@@ -145,7 +145,6 @@ class Memory(Shown):
         if record.policy.significant:
             self._significant_up += (state in UP) - (before in UP)
         if state == "removed":
-            self._alarms.clear(record.id)
             self._returning.pop(record.id, None)
             self._orphaned.pop(record.id, None)
             del self.records[record.id]

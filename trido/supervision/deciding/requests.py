@@ -65,7 +65,7 @@ class Requests(Steps):
     def _start_child(self, request: Request) -> Operations:
         record = self.records[request.id] = cast("Record", request.record)
         record.provisional = True
-        self._job = Job("start_child", request.id, request=request.number, waiting=request.id)
+        self._job = Job("start_child", request=request.number, waiting=request.id)
         return self._start_run(record, "api")
 
     def _restart_child(self, request: Request) -> Operations:
@@ -73,7 +73,7 @@ class Requests(Steps):
         if record.state == "parked":
             record.window = ()
             record.consecutive = 0
-        self._job = Job("restart_child", request.id, request=request.number, waiting=request.id)
+        self._job = Job("restart_child", request=request.number, waiting=request.id)
         return self._start_run(record, "api")
 
     def _delete_child(self, request: Request) -> Operations:

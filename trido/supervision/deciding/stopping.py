@@ -41,7 +41,7 @@ class Stopping(Memory):
         moved = (self._move(record, "stop"),) if record.state in ("starting", "running") else ()
         if record.fault is None:
             return (*moved, *self._cancel_run(record, "its supervisor stops it"))
-        return (*moved, *self._kill_run(record)) if self._grace(record) == 0 else moved
+        return moved  # it is being stopped already, by what became of it
 
     def _grace(self, record: Record) -> float:
         return 0.0 if self._killing else record.policy.grace
