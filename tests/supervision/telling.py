@@ -32,7 +32,7 @@ class Desk:
         **settings: Any,
     ) -> None:
         children = _children or {}
-        path = settings.pop("path", ("root", "sup"))
+        path = settings.pop("path", ("root", "mid", "sup"))
         records = [Record(id, policy) for id, policy in children.items()]
         self.machine = Machine(Settings(path=path, **settings), records)
         self.now = 0.0
@@ -41,6 +41,12 @@ class Desk:
         self.feed(messages.Begin(now=0.0))
         for id in children if ready is None else ready:
             self.ready(id)
+
+    def copy(self) -> Desk:
+        """The same supervisor again: what happens to one, the other does not notice."""
+        twin = Desk.__new__(Desk)
+        twin.machine, twin.now, twin.number = self.machine.copy(), self.now, self.number
+        return twin
 
     def feed(self, event: Input) -> list[str]:
         self.said = [said(one) for one in self.machine.handle(event)]

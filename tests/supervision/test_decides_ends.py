@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trido
 from tests.supervision.telling import STAY, TEMPORARY, TRANSIENT, Desk
+from trido.supervision.blame import all_are, any_is, leaves
 from trido.supervision.policy import Backoff, ChildPolicy
 
 
@@ -171,7 +172,8 @@ def test_an_escalate_of_a_temporary_child_removes_its_place() -> None:
 def test_an_escalate_of_a_child_that_is_being_stopped_gives_up_as_well() -> None:
     d = Desk({"a": STAY, "b": STAY})
     assert d.ask("stop_child", "a") == ["a is stopping", "cancel a 1 by 5: its supervisor stops it"]
-    assert d.ends("a", "escalated", trido.Escalate("help")) == [
+    error = trido.Escalate("help")
+    assert d.ends("a", "escalated", error) == [
         "a is stopped",
         "ChildStopped a 1 @0: crashed Escalate(help)",
         "report a 1 @0: shutdown_error crashed Escalate(help)",
@@ -184,6 +186,7 @@ def test_an_escalate_of_a_child_that_is_being_stopped_gives_up_as_well() -> None
         "b is stopping",
         "cancel b 1 by 5: its supervisor stops it",
     ]
+    assert d.cause() is error
     assert d.ends("b", "stopped") == [
         "b is stopped",
         "ChildStopped b 1 @0: stopped -",
@@ -747,3 +750,53 @@ def test_nobody_who_does_not_want_to_is_told_what_goes_well() -> None:
     assert d.ends("a", "normal") == ["a is stopped"]
     d.ask("stop_child", "b")
     assert d.ends("b", "stopped") == ["b is stopped", "reply 1: done"]
+
+
+def test_a_child_that_leaks_before_its_turn_in_a_stop_came_is_stopped_by_that() -> None:
+    d = Desk({"a": STAY, "b": STAY})
+    d.stop()
+    assert d.ends("a", "crashed", trido.LeakedCancelled("leaked")) == [
+        "a is stopped",
+        "ChildStopped a 1 @0: stopped -",
+    ]
+    assert d.ends("b", "stopped") == [
+        "b is stopped",
+        "ChildStopped b 1 @0: stopped -",
+        "SupervisorEnded @0: shutdown -",
+        "finished: -",
+    ]
+
+
+def test_a_start_that_ends_fatally_answers_whoever_asked_for_it() -> None:
+    d = Desk({"a": STAY})
+    d.ask("start_child", "n", STAY)
+    assert d.ends("n", "fatal", SystemExit(1)) == [
+        "n is removed",
+        "ChildEnded n 1 @0: crashed SystemExit(1)",
+        "interrupt the body",
+        "reply 1: SupervisorStopped: supervisor 'sup' is stopping or has stopped",
+        "a is stopping",
+        "cancel a 1 by 5: its supervisor stops it",
+    ]
+    assert d.ends("a", "stopped") == [
+        "a is stopped",
+        "ChildStopped a 1 @0: stopped -",
+        "SupervisorEnded @0: fatal SystemExit(1)",
+        "finished: SystemExit(1)",
+    ]
+
+
+def test_what_an_error_says_is_looked_for_in_all_its_leaves() -> None:
+    one, two = ValueError("1"), KeyError("2")
+    group = ExceptionGroup("all", [one, ExceptionGroup("in", [two])])
+    assert list(leaves(group)) == [one, two]
+    assert (list(leaves(one)), list(leaves(None))) == ([one], [])
+    assert all_are((ValueError, KeyError), group)
+    assert all_are((ExceptionGroup,), group)
+    assert not all_are((ValueError,), group)
+    assert any_is((KeyError,), group)
+    assert any_is((ExceptionGroup,), group)
+    assert not any_is((OSError,), group)
+    assert any_is((ValueError,), one)
+    assert not all_are((ValueError,), None)
+    assert not any_is((ValueError,), None)

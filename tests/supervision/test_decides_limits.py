@@ -101,23 +101,23 @@ def test_only_restarts_within_max_seconds_count() -> None:
     d = Desk({"a": STAY}, max_restarts=1, max_seconds=2.5)
     d.ends("a")
     d.ready("a")
-    d.now = 2.6
+    d.now = 2.75
     d.ends("a")
-    assert d.machine.window == (2.6,)
+    assert d.machine.window == (2.75,)
     d.ready("a")
-    d.now = 5.1
+    d.now = 5.25
     assert d.ends("a") == [
         "a is restarting",
-        "ChildEnded a 3 @5.1: crashed ValueError(a)",
-        "report a 3 @5.1: child_terminated crashed ValueError(a)",
+        "ChildEnded a 3 @5.25: crashed ValueError(a)",
+        "report a 3 @5.25: child_terminated crashed ValueError(a)",
         "a is stopped",
         (
-            "report a 3 @5.1: shutdown limit RestartLimitExceeded: supervisor 'sup' gave up: "
-            "child 'a' crashed 2 times in 2.5 s; limit is 1"
+            "report a 3 @5.25: shutdown limit RestartLimitExceeded: supervisor 'sup' gave "
+            "up: child 'a' crashed 2 times in 2.5 s; limit is 1"
         ),
         "interrupt the body",
         (
-            "SupervisorEnded @5.1: limit RestartLimitExceeded: supervisor 'sup' gave up: "
+            "SupervisorEnded @5.25: limit RestartLimitExceeded: supervisor 'sup' gave up: "
             "child 'a' crashed 2 times in 2.5 s; limit is 1"
         ),
         (
@@ -490,3 +490,32 @@ def test_children_of_a_supervisor_that_forgets_leave_once_they_have_ended() -> N
         "SupervisorEnded @0: shutdown -",
         "finished: -",
     ]
+
+
+def test_a_request_to_stop_the_child_a_group_waits_for_gives_up_the_whole_group() -> None:
+    later = ChildPolicy(backoff=Backoff(min=1.0))
+    d = Desk({"a": STAY, "b": later}, strategy="one_for_all")
+    d.ends("b")
+    d.ends("a", "stopped")
+    d.ready("a")
+    d.ready("b")
+    d.ends("b")
+    assert d.ends("a", "stopped") == [
+        "a is stopped, and comes back",
+        "ChildStopped a 2 @0: stopped -",
+    ]
+    assert d.ask("stop_child", "b") == ["b is stopped", "a is stopped", "reply 1: done"]
+    assert d.tick(1.0) == []
+
+
+def test_a_member_that_is_deleted_before_its_group_comes_back_does_not() -> None:
+    later = ChildPolicy(backoff=Backoff(min=1.0))
+    d = Desk({"a": STAY, "b": later}, strategy="one_for_all")
+    d.ends("b")
+    d.ends("a", "stopped")
+    d.ready("a")
+    d.ready("b")
+    d.ends("b")
+    d.ends("a", "stopped")
+    assert d.ask("delete_child", "a") == ["a is removed", "reply 1: done"]
+    assert d.stop() == ["b is stopped", "SupervisorEnded @0: shutdown -", "finished: -"]

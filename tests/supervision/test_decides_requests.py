@@ -350,3 +350,14 @@ def test_a_supervisor_begins_once() -> None:
     assert d.ready("a") == ["a is running", "ChildStarted a 1 @0: start"]
     assert d.feed(messages.Begin(now=0.0)) == []
     assert d.run("a") == 1
+
+
+def test_a_request_that_has_begun_leaves_nothing_behind() -> None:
+    d = Desk({"a": STAY, "b": STAY})
+    d.ask("stop_child", "a")
+    d.ask("stop_child", "b")
+    d.ends("a", "stopped")
+    assert d.withdraw(2) == []
+    assert d.withdraw(1) == []
+    assert (d.machine._waiting, d.machine._withdrawn) == (set(), set())
+    assert d.ends("b", "stopped") == ["b is stopped", "ChildStopped b 1 @0: stopped -"]

@@ -545,3 +545,100 @@ def test_a_zombie_that_ends_fatally_is_no_more() -> None:
         "SupervisorEnded @0: fatal SystemExit(1)",
         "finished: SystemExit(1)",
     ]
+
+
+def test_a_child_that_is_a_zombie_of_its_own_accord_neither_fails_nor_becomes_ready() -> None:
+    inner = ChildPolicy(kind="supervisor")
+    d = Desk({"a": inner, "b": inner}, ready="a")
+    d.stuck("a")
+    assert d.fails("a", KeyError("silent")) == []
+    d.ask("start_child", "n", STAY)
+    d.ready("b")
+    d.ask("start_child", "m", inner)
+    d.ready("n")
+    assert d.stuck("m") == ["m is zombie", "unkillable m 1"]
+    assert d.ready("m") == []
+    assert d.states()["m"] == "zombie"
+
+
+def test_two_zombies_are_waited_for_last_and_both() -> None:
+    d = Desk({"a": ChildPolicy(shutdown=0), "b": ChildPolicy(shutdown=0)})
+    d.stop()
+    assert d.stuck("b") == ["b is zombie", "unkillable b 1", "a is stopping", "kill a 1"]
+    assert d.stuck("a") == ["a is zombie", "unkillable a 1", "only zombies are left"]
+    assert d.ends("b", "killed") == [
+        "b is stopped",
+        "ChildStopped b 1 @0: killed -",
+        "report b 1 @0: shutdown_error killed -",
+        "only zombies are left",
+    ]
+    assert d.ends("a", "killed") == [
+        "a is stopped",
+        "ChildStopped a 1 @0: killed -",
+        "report a 1 @0: shutdown_error killed -",
+        "SupervisorEnded @0: shutdown -",
+        "finished: -",
+    ]
+
+
+def test_a_zombie_that_did_not_start_in_time_is_asked_to_stop_only_once() -> None:
+    late = ChildPolicy(shutdown=2.0, start_timeout=1.0)
+    d = Desk({"a": STAY, "b": late}, ready="a")
+    assert d.tick(1.0) == [
+        "b is stopping",
+        "cancel b 1 by 3: child 'b' was not ready within its start_timeout of 1 s",
+    ]
+    assert d.tick(3.0) == ["kill b 1"]
+    assert d.stuck("b") == [
+        "b is zombie",
+        "unkillable b 1",
+        (
+            "report b 1 @3: start_error crashed StartTimeout: child 'b' was not ready within "
+            "its start_timeout of 1 s"
+        ),
+        "a is stopping",
+        "cancel a 1 by 8: its supervisor stops it",
+    ]
+    assert d.ends("a", "stopped") == [
+        "a is stopped",
+        "ChildStopped a 1 @3: stopped -",
+        "only zombies are left",
+    ]
+
+
+def test_a_zombie_that_was_being_started_and_ends_fatally_answers_whoever_asked() -> None:
+    d = Desk({"a": STAY})
+    d.ask("start_child", "n", LATE)
+    d.tick(1.0)
+    d.stuck("n")
+    assert d.ends("n", "fatal", SystemExit(1)) == [
+        "n is removed",
+        "ChildEnded n 1 @1: crashed SystemExit(1)",
+        "interrupt the body",
+        "reply 1: SupervisorStopped: supervisor 'sup' is stopping or has stopped",
+        "a is stopping",
+        "cancel a 1 by 6: its supervisor stops it",
+    ]
+    assert d.ends("a", "stopped") == [
+        "a is stopped",
+        "ChildStopped a 1 @1: stopped -",
+        "SupervisorEnded @1: fatal SystemExit(1)",
+        "finished: SystemExit(1)",
+    ]
+
+
+def test_a_restart_by_request_that_becomes_a_zombie_and_ends_fatally_answers_once() -> None:
+    d = Desk({"a": LATE, "b": STAY})
+    d.ask("stop_child", "a")
+    d.ends("a", "killed")
+    d.ask("restart_child", "a")
+    d.tick(1.0)
+    d.stuck("a")
+    assert d.ends("a", "fatal", SystemExit(1)) == [
+        "a is stopped",
+        "ChildEnded a 2 @1: crashed SystemExit(1)",
+        "interrupt the body",
+        "reply 2: SupervisorStopped: supervisor 'sup' is stopping or has stopped",
+        "b is stopping",
+        "cancel b 1 by 6: its supervisor stops it",
+    ]
