@@ -227,6 +227,20 @@ def test_a_secret_is_not_shown_when_it_is_refused() -> None:
     )
 
 
+@frozen
+class Holds:
+    login: Login | None = None
+    kind: str = attrs.field(default="", repr=False)
+    number: int = attrs.field(default=0, validator=lambda _self, _field, value: _is_even(value))
+
+
+def test_no_secret_is_shown_when_the_class_itself_refuses() -> None:
+    hidden = "$: expected Holds, which refused its fields (ValueError)"
+    assert refusal(Holds, {"number": 1}) == "$: expected Holds: 1 is odd"
+    assert refusal(Holds, {"number": 1, "kind": "x"}) == hidden
+    assert refusal(Holds, {"number": 1, "login": Login("a", password=3)}) == hidden
+
+
 @pytest.mark.parametrize("declared", [Told, Shaped, "a string", 3])
 def test_what_cannot_be_told_is_no_type(declared: Any) -> None:
     with pytest.raises(trido.SpecError) as caught:
@@ -252,6 +266,7 @@ def test_annotations_are_looked_up_in_their_module_and_then_among_the_names() ->
     record = Schema(OF, Unreadable, {"Nowhere": int}).shape
     assert isinstance(record, Record)
     assert record.checks[0][1].name == "int"
+    assert hints(OF, Guarded, {})["token"] == Annotated[Literal["a"], "x"]
     assert hints(OF, Unreadable, {"Nowhere": Annotated[int, "x"]}) == {"value": Annotated[int, "x"]}
 
 
@@ -276,6 +291,14 @@ def test_a_record_checks_what_is_new() -> None:
         with pytest.raises(trido.InvalidData) as caught:
             record.check(Point(wrong), "$.at", before)
         assert str(caught.value) == "$.at.x: expected int, got str"
+    record.check(Point(1, 2.0), before=Point(3))
+    record.check(Point(1, 2.0))
+    with pytest.raises(trido.InvalidData) as at_root:
+        record.check(Point(wrong))
+    assert str(at_root.value) == "$.x: expected int, got str"
+    with pytest.raises(trido.InvalidData) as later:
+        record.check(Point(1, wrong), before=Point(1, 2.0))
+    assert str(later.value) == "$.y: expected float, got str"
     assert record.accepts(Point(wrong))
     assert not record.accepts(1)
     assert (record.fits(Point(1)), record.fits(Point(wrong))) == (True, False)

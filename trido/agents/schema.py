@@ -179,10 +179,10 @@ class _Compiler:
             return self.shape(declared.__supertype__)
         origin = typing.get_origin(declared)
         if origin is not None:
-            return self._generic(declared, origin, typing.get_args(declared))
+            return self._generic(origin, typing.get_args(declared))
         return self._class(type(None) if declared is None else declared)
 
-    def _generic(self, declared: Any, origin: Any, args: tuple[Any, ...]) -> Shape:
+    def _generic(self, origin: Any, args: tuple[Any, ...]) -> Shape:
         if origin is Annotated:
             return self.shape(args[0])
         if origin is Literal:
