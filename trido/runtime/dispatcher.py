@@ -95,8 +95,8 @@ class Dispatcher:
         self._sleeper: Task | None = None
 
     @classmethod
-    def of(cls, nursery: trio.Nursery, name: str) -> Dispatcher:
-        """The one of this nursery; `enter` it."""
+    def of(cls, nursery: trio.Nursery, *path: str) -> Dispatcher:
+        """The one of this nursery, called so; `enter` it."""
         try:
             dispatchers = _DISPATCHERS.get()
         except LookupError:
@@ -104,7 +104,7 @@ class Dispatcher:
             _DISPATCHERS.set(dispatchers)
         dispatcher = dispatchers.get(nursery)
         if dispatcher is None:
-            dispatcher = dispatchers[nursery] = cls(nursery, name)
+            dispatcher = dispatchers[nursery] = cls(nursery, "/".join(path))
         return dispatcher
 
     def __len__(self) -> int:

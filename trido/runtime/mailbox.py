@@ -114,6 +114,8 @@ class Mailbox:
 
     def close(self) -> list[Envelope]:
         """Hand out all that are in, and all that wait for room."""
+        if self.oldest is None and self._waiting is None:
+            return []
         cleared = [*self._clear(), *(self._waiting or ())]
         self._waiting = None
         return cleared

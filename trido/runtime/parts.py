@@ -114,9 +114,10 @@ class Parts(Generic[S]):
         """It is being stopped only to be started again."""
         self._before: AgentPlace[Any] | None = None
         """Where it was woken, until that has ended."""
-        self.mailbox: Mailbox = mailbox(self._whole, spec.settings.mailbox)
+        whole = self._whole
+        self.mailbox: Mailbox = mailbox(whole, spec.settings.mailbox)
         self.dead_lettered: int = 0
-        self.ref: AgentRef[S] = AgentRef(self._whole)
+        self.ref: AgentRef[S] = AgentRef(whole)
         self.is_plain: bool = self.env.probe is None and self.env.watchdog is None
         """Nobody looks on at its turns."""
         self.durable: Durable[S] | None = self._new_durable()
@@ -162,7 +163,7 @@ class Parts(Generic[S]):
 
     @property
     def _whole(self) -> AgentPlace[S]:
-        return cast("AgentPlace[S]", self)
+        return self  # type: ignore[return-value]  # nothing less is ever made
 
     def _new_durable(self) -> Durable[S] | None:
         session = None if self.settings.durability == "none" else self.env.session

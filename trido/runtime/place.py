@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from trido.runtime.family import Kin
     from trido.runtime.host import Host
     from trido.runtime.runtime import Runtime
+    from trido.runtime.timers import Timers
 
 S = TypeVar("S")
 
@@ -57,19 +58,21 @@ class AgentPlace(Sleeping[S]):
     def start(self, report: Report) -> AgentRun[S]:
         """Start a run. It is ready at once, unless something has to be awaited first."""
         self._count_on(report.child)
-        self._nursery = report.nursery
+        nursery = self._nursery = report.nursery
         self.comes_back = self._is_told = self.hibernates = False
         self._ended_run = None
-        self._register()
+        if self.kin is not None or self.env.runtime is not None:
+            self._register()
         if self._dispatcher is None:
-            self._dispatcher = Dispatcher.of(report.nursery, report.name.rpartition("/")[0])
+            self._dispatcher = Dispatcher.of(nursery, *report.child.supervisor.path)
             self._dispatcher.enter()
         if self.asleep is not None and self.durable is None:
             self.durable: Durable[S] | None = self._new_durable()
         if self.durable is not None:
             self.durable.begin()
         self._ended = None
-        self._stop_lingering()
+        if self._lingering is not None:
+            self._stop_lingering()
         self._recover()
         run = self._run = AgentRun(self, report)
         run.open()
@@ -140,16 +143,26 @@ class AgentPlace(Sleeping[S]):
     def changed(self, state: State, *, comes_back: bool) -> None:
         """Once there will be no next run, nobody waits for one."""
         self.comes_back: bool = comes_back
-        if state in _WITHOUT_RUN and not comes_back and self._sleeps():
-            return
         if state in _WITHOUT_RUN:
+            if self._is_gone and not comes_back:
+                return
+            if not comes_back and self._sleeps():
+                return
             if comes_back:
                 self._drop_mailbox(AgentCrashed, None)
             else:
                 self._end(AgentParked if state == "parked" else NoSuchAgent)
-        if state in _WITHOUT_RUN or (state == "restarting" and comes_back):
             self._tell_of_its_end(comes_back=comes_back)
-        self.went_idle()
+        elif state == "restarting" and comes_back:
+            self._tell_of_its_end(comes_back=True)
+        if self.env.drain is not None or self.idle is not None:
+            self.went_idle()
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether it has ended, and there is nobody left to tell."""
+        has_left = self._ended is NoSuchAgent and self._dispatcher is None
+        return has_left and self._monitors is None and self.kin is None
 
     def _sleeps(self) -> bool:
         """Have it sleep, or sleep on, if its run ended only for that, or could not begin."""
@@ -181,6 +194,17 @@ class AgentPlace(Sleeping[S]):
             or (self.env.probe is not None and self.env.probe.holds(self, "start"))
         )
 
+    @property
+    def opens_quietly(self) -> bool:
+        """Whether nothing of it is called as a run begins, and nothing goes on."""
+        return (
+            self.agent.starts is None
+            and self._waiting is None
+            and self._outbox is None
+            and self._runs is None
+            and self._failures is None
+        )
+
     async def open_children(self, host: Host) -> None:
         """Start the children that a run begins with."""
         if self.settings.children or self._family is not None:
@@ -205,7 +229,8 @@ class AgentPlace(Sleeping[S]):
         """It serves from now on; first of all, what was committed before."""
         if self.asleep is not None:
             self._is_up(self.asleep)
-        self.land()
+        if self.flight is not None:
+            self.land()
         if self._failures is not None:
             self._failures.resume()
         if self._runs is not None:
@@ -218,14 +243,16 @@ class AgentPlace(Sleeping[S]):
             self.durable.carry_on()
         if self.kin is not None:
             self.kin.parent.family.child_started(self, self.kin)
-        self.wake()
+        if self.mailbox.oldest is not None:
+            self.wake()
         self.went_idle()
 
     def run_winds_up(self, end: End) -> None:
         """It serves no more."""
         if self.durable is not None and end.kind not in ("stopped", "normal"):
             self.durable.winds_up()
-        self._drop_timers(end)
+        if self._timers is not None:
+            self._drop_timers(self._timers, end)
         if self.goes_on_after(end):
             kind = AgentStopped if end.kind == "normal" else AgentCrashed
             self._fail_requests(kind, end.reason)
@@ -278,7 +305,8 @@ class AgentPlace(Sleeping[S]):
 
     def run_ended(self, end: End) -> None:
         """There is no run."""
-        self.close_requests()
+        if self._requests is not None:
+            self.close_requests()
         self._ended_run = end
         goes_on = end.kind == "normal" and self.goes_on_after(end)
         self.hibernates: bool = self.hibernates and goes_on
@@ -287,19 +315,20 @@ class AgentPlace(Sleeping[S]):
             self.spec.woken.over.set()
         if self.idle is not None:
             self.idle.stop()
-        self._drop_timers(end)  # `on_stop` may have set some
+        if self._timers is not None:  # `on_stop` may have set some
+            self._drop_timers(self._timers, end)
         if self._watching is not None:
             self._watching.run_ended()
         if self.env.probe is not None:
             self.env.probe.ended(self, end)
 
-    def _drop_timers(self, end: End) -> None:
+    def _drop_timers(self, timers: Timers, end: End) -> None:
         """Timers end with a run, unless the next one goes on from what it committed."""
         if self.hibernates or (self.asleep is not None and end.kind not in _ASKED):
             return
         is_asked = end.kind in _ASKED and not self.comes_back
-        if self._timers is not None and (is_asked or self.settings.recover == "fresh"):
-            self._timers.drop()
+        if is_asked or self.settings.recover == "fresh":
+            timers.drop()
 
     def _tell_of_its_end(self, *, comes_back: bool) -> None:
         """Tell those who watch that a run has ended; what follows is in place by now."""
@@ -364,10 +393,12 @@ class AgentPlace(Sleeping[S]):
             self._is_up(self.asleep)
         self._close_mailbox(AgentStopped if ended is NoSuchAgent else ended)
         self._ended = ended
-        self.land(ended(self.id))
+        if self.flight is not None:
+            self.land(ended(self.id))
         if self.durable is not None:
             self.durable.ended()
-        self._fail_requests(AgentStopped, None)
+        if self._requests is not None:
+            self._fail_requests(AgentStopped, None)
         if ended is NoSuchAgent:
             self._leave()
 

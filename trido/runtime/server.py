@@ -126,6 +126,8 @@ class AgentRun(Generic[S]):
             return
         if self.place.opens_with_a_host:
             self.need_host()
+        elif self.place.opens_quietly:
+            self.ready()
         else:
             self._in_context(self._open_here)
 
@@ -304,13 +306,15 @@ class AgentRun(Generic[S]):
         self.place.interrupted(turn.envelope, cause)
 
     def _close_here(self, *, orderly: bool) -> None:
+        place = self.place
         if orderly:
-            self._in_context(self.stop_turn)
-            self.place.close_requests()
+            if place.agent.stops is not None or place.env.probe is not None:
+                self._in_context(self.stop_turn)
+            place.close_requests()
         if self.host is not None:  # for what that has committed
             self.host.close(orderly=orderly)
-        elif orderly and not self.place.comes_back:
-            self.place.when_done(self.finish)
+        elif orderly and not place.comes_back:
+            place.when_done(self.finish)
         else:
             self.finish()
 
@@ -408,8 +412,9 @@ class AgentRun(Generic[S]):
             return
         self.phase = "over"
         self._stop_grace()
-        self.place.run_ended(self.end)
-        self.report.ended(self.end)
+        end = self.end
+        self.place.run_ended(end)
+        self.report.ended(end)
 
     # Its host -------------------------------------------------------------------------------
 
