@@ -44,7 +44,11 @@ _SHELL = tuple(
 _CASES = _conformance(
     "a_startup b_restart_types c_intensity d_strategies e_shutdown f_api g_auto_shutdown"
 )
-_PURE = ("tests/supervision/test_decides_*.py", "tests/faults/test_decision_paths.py")
+_PURE = (
+    "tests/supervision/test_decides_*.py",
+    "tests/supervision/test_policy.py",
+    "tests/faults/test_decision_paths.py",
+)
 
 
 def _files(room: str, names: str) -> tuple[str, ...]:
@@ -72,14 +76,16 @@ PARTS: Final[dict[str, Part]] = {
         ),
     ),
     "agents": Part(
-        _files(_AGENTS, "definition handlers routing patterns state versions turn glance"),
+        _files(_AGENTS, "definition handlers routing patterns state turn glance"),
         (
             _files(_TESTS, "words_of_definitions handlers routes index glance_compiled routing"),
             _files(_TESTS, "definition turn patterns glance"),
         ),
     ),
     "values": Part(
-        _files(_AGENTS, "action sequences policies breaker family running timing kept limits")
+        _files(
+            _AGENTS, "action sequences policies breaker family running timing kept limits versions"
+        )
         + _files(_AGENTS, "signal directive where address stamps frozen errors action_errors"),
         (
             _files(_TESTS, "words_of_values words_of_errors signals_travel"),
