@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 import trido
 from tests.conformance.kit import played
 from tests.runtime import desk
-from tests.runtime.desk import Boom, Log, boom, do, note, settle
+from tests.runtime.desk import Boom, Log, boom, do, note, reasons, settle
 from trido import testing
 from trido.runtime.place import AgentPlace
 from trido.supervision.place import as_place
@@ -131,6 +131,68 @@ async def test_what_is_spawned_runs_and_its_parent_is_told(*, alone: bool) -> No
             assert told(ref) == ["kid started 1"]
             assert (rt.find("p/kid") is None) is alone
             assert ref.status().children == 1
+
+
+@pytest.mark.parametrize("detached", [False, True])
+@pytest.mark.parametrize("durability", ["none", "sync"])
+async def test_what_is_sent_to_a_child_that_is_about_to_start_waits_for_it(
+    durability: Any, *, detached: bool
+) -> None:
+    made, kid = parent(durability=durability), desk.agent("kid", durability=durability)
+
+    @kid.on_start
+    async def start(state: Log, turn: trido.Turn) -> Log:
+        await trio.sleep(1)
+        return state
+
+    @made.on("go")
+    def go(state: Log, data: None) -> trido.Decision[Log]:
+        first = spawn("1", kid, id="kid", detached=detached)
+        sent = [trido.Emit(note(text), to="kid") for text in "ab"]
+        return state, [first, *sent, trido.Emit(note("?"), to="nobody")]
+
+    @made.on("go.on")
+    def go_on(state: Log, data: None) -> trido.Decision[Log]:
+        return state, [trido.Emit(note("c"), to="kid")]
+
+    journal = trido.MemoryJournal()
+    async with trido.open_runtime(journal=journal, agents=(made, kid)) as rt:
+        ref = await rt.start_agent(made, id="p")
+        await ref.call(go.signal(None))
+        await ref.call(go_on.signal(None))
+        await settle()
+        state = await rt.agent("kid").wait_for(lambda state: len(state.seen) == 3)
+        assert state == Log(("a", "b", "c"))
+        assert reasons(ref) == [("?", trido.NoSuchAgent)]
+
+
+@pytest.mark.parametrize(
+    ("tag", "seconds", "reason"),
+    [
+        ("1", 1, trido.AgentStopped),  # it was there, and its start failed
+        ("0", 1, trido.NoSuchAgent),  # there is a child of this tag already
+        ("1", 100, trido.NoSuchAgent),  # its parent has ended first
+    ],
+)
+async def test_what_is_sent_to_a_child_that_never_serves_is_a_dead_letter(
+    tag: str, seconds: float, reason: type
+) -> None:
+    kid = desk.agent("kid")
+
+    @kid.on_start
+    async def start(state: Log, turn: trido.Turn) -> Log:
+        await trio.sleep(seconds)
+        raise Boom
+
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(parent(), id="p")
+        first = spawn("0", desk.agent() if seconds == 1 else kid)
+        await ref.call(do(first, spawn(tag, kid, id="kid"), trido.Emit(note("a"), to="kid")))
+        await trio.sleep(2)
+        await ref.stop()
+        letters = [(one.signal.data, type(one.reason)) for one in rt.dead_letters if one.signal]
+        assert letters == [("a", reason)]
+        assert not rt.env.starting
 
 
 async def test_what_on_start_spawns_is_spawned_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, final
@@ -76,9 +77,11 @@ class Environment:
     session: Session | None = None
     """The journal, while it is open."""
     knocking: dict[str, list[Knock]] = Factory(dict)
-    """What is to be sent to agents that a journal may have, while they are looked for."""
+    """What is to be sent to agents that may come, while they start or are looked for."""
     gone: dict[str, None] = Factory(dict)
     """The durable agents that ended for good last: nobody wakes them by sending to them."""
+    starting: Counter[str] = Factory(Counter)
+    """The ids of those whose start was committed, and is not over."""
     awaited: dict[str, list[Callable[[], object]]] = Factory(dict)
     """What is to be sent to agents that are not there yet, by their ids."""
     letters: DeadLetters | None = None
@@ -106,11 +109,25 @@ class Environment:
             if len(self.gone) > GONE:
                 del self.gone[next(iter(self.gone))]
 
-    # Those that a journal has -------------------------------------------------------------------
+    # Those that may come ------------------------------------------------------------------------
+
+    def starts(self, id: str) -> None:
+        """Somebody is about to start an agent of this id."""
+        self.starting[id] += 1
+
+    def starts_no_more(self, id: str) -> None:
+        """That is over: it is there, or is not to come."""
+        self.starting[id] -= 1
+        if not self.starting[id]:
+            del self.starting[id]
+            if not self.is_ending:  # else whoever sends to it ends too, and may go on later
+                self.found(id)
 
     def may_come(self, id: str) -> bool:
-        """Whether an agent that is not there may be in the journal."""
-        return self.session is not None and bool(id) and id not in self.gone
+        """Whether an agent that is not there is about to start, or may be in the journal."""
+        return id in self.starting or (
+            self.session is not None and bool(id) and id not in self.gone
+        )
 
     def look_for(self, id: str) -> None:
         """Wake an agent, if the journal has it; then say so: see `found`."""
@@ -120,7 +137,8 @@ class Environment:
     def knock(self, id: str, one: Knock) -> None:
         """Somebody sends to an agent that is not there."""
         self.knocking.setdefault(id, []).append(one)
-        self.look_for(id)
+        if id not in self.starting:
+            self.look_for(id)
 
     def knocks_no_more(self, id: str, one: Knock) -> None:
         """It has been given up."""

@@ -230,10 +230,8 @@ class Family:
         place = self._place
         kin = Kin(place, directive.tag, directive.on_parent_death if directive.detached else None)
         given = {"on_limit": "park", "backoff": BACKOFF, **directive.settings}
-        id = f"{place.id}/{directive.tag}"
-        if directive.id is not None:
-            id = id_in(partition_of(place.id), directive.id)
-        spec: AgentSpec[Any] = directive.agent.spec(id=id, runtime=place.env.runtime, **given)
+        id, runtime = _id_of(place, directive), place.env.runtime
+        spec: AgentSpec[Any] = directive.agent.spec(id=id, runtime=runtime, **given)
         return evolve(spec, kin=kin)
 
     async def _stop(self, tag: str) -> bool:
@@ -338,6 +336,12 @@ class Family:
             member.gone()
 
 
+def _id_of(parent: AgentPlace[Any], directive: SpawnAgent) -> str:
+    if directive.id is None:
+        return f"{parent.id}/{directive.tag}"
+    return id_in(partition_of(parent.id), directive.id)
+
+
 def _orphan(child: AgentPlace[Any], kin: Kin) -> None:
     if kin.on_parent_death == "stop":
         child.stop_soon()
@@ -350,12 +354,13 @@ def _orphan(child: AgentPlace[Any], kin: Kin) -> None:
 class FamilyErrand:
     """A directive about children. It is carried out by a task of the parent's run.
 
-    If that run ends meanwhile, the next one does it.
+    If that run ends meanwhile, the next one does it. What is sent to a child that is about to start
+    waits for it.
     """
 
     LANE: ClassVar[str] = "children"
 
-    __slots__ = ("_begun_by", "_directive", "_family", "_place", "_standing")
+    __slots__ = ("_begun_by", "_directive", "_family", "_place", "_standing", "_starts")
 
     def __init__(
         self,
@@ -368,6 +373,10 @@ class FamilyErrand:
         self._family = place.family  # from now on: it has to know when a run ends
         self._directive = directive
         self._begun_by: AgentRun[Any] | None = None
+        self._starts: str | None = None
+        if isinstance(directive, SpawnAgent) and place.env.runtime is not None:
+            self._starts = _id_of(place, directive)
+            place.env.starts(self._starts)
 
     def begin(self) -> bool:
         """Do it, if there is a run to do it, and none is at it."""
@@ -395,10 +404,17 @@ class FamilyErrand:
             # Those of a child stand for as long as there is the child.
             if self._standing is not None and isinstance(self._directive, StopChild):
                 self._standing.done()
+        self._over()
         place.outbox.done(self.LANE)
+
+    def _over(self) -> None:
+        if self._starts is not None:
+            id, self._starts = self._starts, None
+            self._place.env.starts_no_more(id)
 
     def give_up(self) -> None:
         """Its parent has ended."""
+        self._over()
         directive, standing = self._directive, self._standing
         if standing is not None:
             give_up(self._place, directive, standing, AgentStopped(self._place.id))

@@ -1,4 +1,4 @@
-"""Signals to an agent that does not run, and that a journal may have: they wake it.
+"""Signals to an agent that is not there and may come: it starts, or a journal has it and is woken.
 
 Whoever emits to such an id *knocks*: the signal waits in the sender's outbox, in a lane of that id,
 until the agent is there, or it is certain that nobody will come. Then it is a dead letter.
@@ -70,6 +70,8 @@ class Knock:
 
     def give_up(self) -> None:
         """Its sender has ended."""
+        if self._is_over:
+            return
         self._sender.env.knocks_no_more(self._id, self)
         self._errand.bury(AgentStopped(self._sender.id))
 
