@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Event, get_ident
 from typing import Any
@@ -120,6 +122,29 @@ async def test_the_store_is_called_in_a_thread_and_answers_come_in_trio_s() -> N
         session.close()
     assert threads == {get_ident()}
     assert get_ident() not in store.threads
+
+
+@pytest.mark.real_time
+async def test_a_thread_waits_a_little_for_more() -> None:
+    way, rounds = InOneThread(), iter(range(3))
+    ready = [next(rounds)]
+    threads: list[int] = []
+    told: list[int] = []
+
+    def step() -> Callable[[], None] | None:
+        threads.append(get_ident())
+        return partial(tell, ready.pop()) if ready else None
+
+    def tell(number: int) -> None:
+        told.append(number)
+        ready.extend(islice(rounds, 1))
+        way.nudge()
+        way.nudge()  # as often as there is more
+
+    way.nudge()  # nobody waits yet
+    await way.repeat(step)
+    assert told == [0, 1, 2]
+    assert len(set(threads)) == 1
 
 
 @pytest.mark.real_time

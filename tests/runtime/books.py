@@ -145,6 +145,9 @@ class _Way:
         if tell:
             tell()
 
+    def nudge(self) -> None:
+        """Nobody waits."""
+
 
 def _down() -> Unavailable:
     return Unavailable("books", "the disk is away", "bring it back")

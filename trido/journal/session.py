@@ -4,10 +4,10 @@ Whoever sends a write leaves it in a queue. `Session.run`, in a task of its own,
 carried out as one transaction; meanwhile the next batch gathers. So a batch is as large as the disk
 is slow, and nobody waits for a timer.
 
-For a file this happens in a thread, which stays as long as there is something to write: while it
-writes a batch, those whose batch was written go on in Trio's thread, and send the next. The queue
-and the tickets are all that both threads touch: one appends, the other takes, and a lock sees to it
-that a write is either taken or withdrawn.
+For a file this happens in a thread, which stays as long as there is something to write, and a
+little longer: while it writes a batch, those whose batch was written go on in Trio's thread, and
+send the next. The queue and the tickets are all that both threads touch: one appends, the other
+takes, and a lock sees to it that a write is either taken or withdrawn.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ BATCH: Final = 512
 """How many writes share a transaction at most."""
 
 
+LINGER: Final = 0.01
+"""For how many seconds a thread waits for more before it is given back."""
+
+
 class Way(Protocol):
     """How a store is called: in a thread, or here."""
 
@@ -44,6 +48,10 @@ class Way(Protocol):
 
     async def repeat(self, step: Callable[[], Tell | None], /) -> None:
         """Call ``step`` until it gives nothing; what it gives is called in Trio's thread."""
+        ...
+
+    def nudge(self) -> None:
+        """There is more for ``step``: it need not be waited for any longer."""
         ...
 
 
@@ -134,6 +142,7 @@ class Session:
         """Take no more: what is sent later raises ``Unavailable``. `run` ends with the rest."""
         self._closed = True
         self._more.set()
+        self._writing.nudge()
 
     def submit(
         self,
@@ -157,6 +166,8 @@ class Session:
         if self._waits:
             self._waits = False
             self._more.set()
+        else:
+            self._writing.nudge()
         return ticket
 
     async def write(self, write: Write[A], *, sync: bool = True) -> A:
@@ -327,6 +338,9 @@ class Here:
         if tell:
             tell()
 
+    def nudge(self) -> None:
+        """Nobody waits."""
+
 
 @final
 class InOneThread:
@@ -334,6 +348,9 @@ class InOneThread:
 
     def __init__(self) -> None:
         self._limiter = trio.CapacityLimiter(1)
+        self._sleeps = False
+        self._bell = Lock()
+        self._bell.acquire()
 
     async def call(self, fn: Callable[[], A], /) -> A:
         """Call a function; once it has begun, it is waited for."""
@@ -345,11 +362,25 @@ class InOneThread:
 
         def steps() -> None:
             # What is told last is told before the end of this is: Trio keeps the order.
-            while tell := step():
+            while tell := step() or self._wait_for(step):
                 token.run_sync_soon(tell)
                 trio.from_thread.check_cancelled()
 
         await self.call(steps)
+
+    def _wait_for(self, step: Callable[[], Tell | None]) -> Tell | None:
+        """Wait a little for more: those who were told are about to send the next."""
+        self._sleeps = True
+        tell = step()  # what was sent in between
+        if tell is None and self._bell.acquire(timeout=LINGER):
+            tell = step()
+        self._sleeps = False
+        return tell
+
+    def nudge(self) -> None:
+        """Go on, if it waits. If that came too late, the next time waits less."""
+        if self._sleeps and self._bell.locked():
+            self._bell.release()
 
 
 def _without_thread(way: Way) -> Way:

@@ -113,6 +113,9 @@ class _SlowWay:
         await self._faults.wait("write", self._session.statistics().waiting)
         await self._way.repeat(step)
 
+    def nudge(self) -> None:
+        """Not told on: what comes next is to be slow, too."""
+
 
 @final
 class _FaultyStore:

@@ -56,9 +56,9 @@ def dump_input(
     if signal.data is not None:
         text += f',"data":{said(dump_plain(signal.data, ".data"))}'
     more = dump_stamp(signal)
-    version = vocabulary.version_of(signal)
+    version = vocabulary.versions.get(signal.type)
     if version is not None:
-        more["version"] = version
+        more["version"] = version.number
     if planned is not None:
         more["planned"] = planned
     if effectful:

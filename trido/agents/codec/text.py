@@ -7,9 +7,9 @@ and text with lone surrogates.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from json import encoder
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from trido.agents import jsontext
 from trido.agents.codec.errors import Misfit
@@ -19,19 +19,22 @@ DEPTH: Final = 100
 """How deep it may be nested: whoever reads it may have less of the stack left than who wrote it."""
 
 
-def _encoder() -> Callable[[Any], str]:
-    """Python's own encoder, made once: a `json.JSONEncoder` makes one for each value."""
+def _encoder() -> Callable[[Any, int], Iterable[str]]:
+    """Python's own encoder, made once: a `json.JSONEncoder` makes one for each value.
+
+    It is given a value and 0, the level that it begins at, and gives the parts of the text.
+    """
     plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
     make = getattr(encoder, "c_make_encoder", None)
     if make is None:  # pragma: no cover - a Python that has it in Python only
-        return plain.encode
+        return lambda value, _: plain.iterencode(value)
     quoted = encoder.encode_basestring
     # Nothing is indented, no key sorted or left out, and nan allowed: it takes all this in order.
-    parts = make(None, plain.default, quoted, None, ":", ",", False, False, True)  # noqa: FBT003
-    return lambda value: "".join(parts(value, 0))
+    encode = make(None, plain.default, quoted, None, ":", ",", False, False, True)  # noqa: FBT003
+    return cast("Callable[[Any, int], Iterable[str]]", encode)
 
 
-_write: Final = _encoder()
+_parts: Final = _encoder()
 _read: Final = json.JSONDecoder().decode
 DEEP: Final = "expected data nested less deeply, and not in itself"
 _LONG: Final = "expected numbers of a sensible length"
@@ -45,7 +48,7 @@ def write(value: Any) -> bytes:
 def said(value: Any) -> str:
     """``value``, which is plain data, as JSON, for `as_bytes`. Raises `Misfit`."""
     try:
-        return str(value) if type(value) is int else _write(value)
+        return str(value) if type(value) is int else "".join(_parts(value, 0))
     except ValueError:  # Python writes no integers of more than some thousand digits
         raise Misfit(_LONG) from None
     except RecursionError:
@@ -54,12 +57,13 @@ def said(value: Any) -> str:
 
 def as_bytes(text: str) -> bytes:
     """JSON, as it is kept. Raises `Misfit` if it is nested too deep to be read again."""
-    _check_depth(text)
+    if len(text) > DEPTH:  # a shorter one has no room for as many brackets
+        _check_depth(text)
     return text.encode("utf-8", "surrogatepass")
 
 
 def _check_depth(text: str) -> None:
-    if len(text) <= DEPTH or text.count("[") + text.count("{") <= DEPTH:
+    if text.count("[") + text.count("{") <= DEPTH:
         return
     try:
         jsontext._check_depth(text, DEPTH, "$")

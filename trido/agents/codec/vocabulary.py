@@ -25,11 +25,12 @@ class Vocabulary:
     A lenient one takes signals for agents that it does not know as they come, of any version.
     """
 
-    __slots__ = ("_is_lenient", "_of", "_versions")
+    __slots__ = ("_is_lenient", "_of", "versions")
 
     def __init__(self, *, is_lenient: bool = False) -> None:
         self._is_lenient = is_lenient
-        self._versions: dict[str, Version] = {}
+        self.versions: dict[str, Version] = {}
+        """By the types of signals; those that are not in here have the first."""
         self._of: dict[str, str] = {}
 
     def learn(self, definition: Definition[Any]) -> None:
@@ -40,24 +41,19 @@ class Vocabulary:
         """
         said = {one.pattern: one.version for one in definition.routes if one.version != FIRST}
         for type, version in said.items():
-            if self._versions.get(type, version) != version:
+            if self.versions.get(type, version) != version:
                 allowed = f"what {self._of[type]} says of {type!r}, with the same upgrades"
                 raise SpecError("version", version.number, allowed, of=definition.of)
-        self._versions.update(said)
+        self.versions.update(said)
         self._of.update(dict.fromkeys(said, definition.of))
 
     def dump(self, signal: Signal) -> dict[str, Any]:
         """The members of a signal. Raises `Misfit`."""
         said = dump_signal(signal)
-        version = self.version_of(signal)
+        version = self.versions.get(signal.type)
         if version is not None:
-            said["version"] = version
+            said["version"] = version.number
         return said
-
-    def version_of(self, signal: Signal) -> int | None:
-        """The version that the data of such signals has, unless it is the first."""
-        version = self._versions.get(signal.type)
-        return None if version is None else version.number
 
     def load(self, said: Mapping[str, Any]) -> Signal:
         """The signal that has these members, with its data as it is written now.
@@ -70,8 +66,8 @@ class Vocabulary:
         found = said.get("version", 1)
         if type(found) is not int or found < 1:
             raise Misfit("expected a version", ".version")
-        version = self._versions.get(signal.type, FIRST)
-        if found == version.number or (self._is_lenient and signal.type not in self._versions):
+        version = self.versions.get(signal.type, FIRST)
+        if found == version.number or (self._is_lenient and signal.type not in self.versions):
             return signal
         what = f"data of signal {signal.type!r}"
         check_known(what, version, found)
