@@ -25,7 +25,7 @@ from tests.cli.test_demo import snapshot
 from tests.runtime.books import Books
 from trido.cli import application, demo, main
 from trido.cli.clerk import REASONS, Begun, Book, Settled, clerk, take_over
-from trido.cli.durable_post import DurablePost
+from trido.cli.durable_post import PATIENCE, DurablePost
 from trido.cli.ledger import Ledger
 from trido.cli.lines import Letter
 from trido.cli.lives import Life, Lives
@@ -33,7 +33,7 @@ from trido.cli.report import Result, as_json, print_report
 from trido.cli.sample import lines
 from trido.cli.session import Options, Session
 from trido.cli.source import Source
-from trido.journal import Journal
+from trido.journal import Journal, Unavailable
 
 COMMAND = (sys.executable, "-m", "trido", "demo", "--json")
 MIX = [*LINES.values()] * 20
@@ -210,6 +210,37 @@ def test_it_can_be_stopped_while_its_journal_fails_for_good() -> None:
     assert (result.exit_code, result.ledger.balance().is_clean) == (143, True)
     assert result.ledger.balance().not_delivered > 0
     assert "the disk is away" in said.getvalue()
+
+
+def test_a_journal_that_fails_for_good_ends_it_soon_and_says_why() -> None:
+    books, said, took = Books(), io.StringIO(), list[float]()
+
+    async def fail() -> None:
+        await trio.sleep(0.1)
+        books.is_dead = True
+
+    async def run(path: Path) -> None:
+        with Source(path) as source:
+            lives = Lives(journal=books, input="")
+            session = Session(
+                Options(input=path), application.load(), source, Console(file=said), lives=lives
+            )
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(fail)
+                    await session.run()
+            finally:
+                took.append(trio.current_time())
+
+    with written([LINES["ticket"], LINES["wrong type"]] * 80) as path:
+        for _ in range(2):  # as it goes on, and from the beginning
+            with pytest.RaisesGroup(
+                pytest.RaisesExc(Unavailable, match="books: the disk is away; bring it back"),
+                flatten_subgroups=True,
+            ):
+                trio.run(run, path, clock=MockClock(autojump_threshold=0))
+    assert PATIENCE < took[0] - 0.1 < PATIENCE + 3.0
+    assert took[1] < 1.0
 
 
 def test_what_the_agents_remember_is_compared_with_what_is_booked() -> None:

@@ -33,6 +33,8 @@ TILLS: Final = 4
 _BUFFERED: Final = 50
 _AGAIN: Final = 0.1
 """Seconds until a call is made again whose outcome is not known."""
+PATIENCE: Final = 2.0
+"""Seconds for which nothing can be written until that is the end."""
 
 Ends: TypeAlias = "tuple[trio.MemorySendChannel[Letter], trio.MemoryReceiveChannel[Letter]]"
 
@@ -54,9 +56,18 @@ class DurablePost:
     """What was settled in earlier lives."""
     _returned: list[int] = field(factory=list, init=False)
     _ends: dict[str, Ends] = field(factory=dict, init=False)
+    _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _trouble: Unavailable | None = field(default=None, init=False)
+    """What was told last, if nothing was written since."""
+    _since: float = field(default=math.inf, init=False)
+    """Since when that is so."""
 
     async def work(self, operator: Supervisor, kinds: Mapping[str, AgentRef[Any]]) -> None:
-        """Bring every line that is not settled to these agents, and wait until all are."""
+        """Bring every line that is not settled to these agents, and wait until all are.
+
+        Raises:
+          Unavailable: nothing can be written any more.
+        """
         self.say("life", str(self.lives.begin(kinds)))
         self._book = self.lives.clerk.state()
         take_over(self._book, self.ledger)
@@ -66,8 +77,12 @@ class DurablePost:
                 id = f"{kind} till {number}"
                 spec = ChildSpec(self.till, kind, ref, id=id, restart="transient")
                 await operator.start_child(spec)
-        await self.feed()
-        await drained(self.ledger, self.look)
+        await operator.start_child(ChildSpec(self.watch, id="patience", restart="transient"))
+        with self._scope:
+            await self.feed()
+            await drained(self.ledger, self.look)
+        if self._scope.cancelled_caught and self._trouble is not None:
+            raise self._trouble
         self.lives.end(kinds)
 
     def look(self) -> None:
@@ -151,9 +166,18 @@ class DurablePost:
                 await ref.call(signal)
             except Unavailable as error:
                 self.say("journal", str(error))
+                self._trouble = error
+                self._since = min(self._since, trio.current_time())
                 await trio.sleep(_AGAIN)
             else:
+                self._trouble, self._since = None, math.inf
                 return
+
+    async def watch(self) -> None:
+        """Wait until nothing could be written for too long: that is the end."""
+        while trio.current_time() < self._since + PATIENCE:  # noqa: ASYNC110  # it is a clock
+            await trio.sleep(_AGAIN)
+        self._scope.cancel(reason="nothing can be written")
 
     # The end ----------------------------------------------------------------------------------
 

@@ -16,7 +16,9 @@ from attrs import define, evolve, field, frozen
 from trido.agents import Reject, Signal
 from trido.cli.clerk import Begun, Book, clerk
 from trido.cli.source import BadInput
-from trido.journal import Journal, SqliteJournal
+from trido.journal import Journal, JournalError, SqliteJournal
+from trido.journal.operations import Claim
+from trido.journal.rows import AgentKey
 from trido.runtime import Agent, AgentRef, Runtime, open_runtime
 
 _OTHER: Final = "it has the books of another input: give --durable another file"
@@ -72,16 +74,21 @@ class Lives:
         """A runtime with these agents and the clerk, who has one more life to book.
 
         Raises:
-          JournalError: the journal cannot be opened.
+          JournalError: the journal cannot be opened, or nothing can be written.
           BadInput: it is of another input.
         """
         async with open_runtime(journal=self.journal, agents=(*agents, clerk)) as runtime:
+            await _try_to_write(runtime)
             self._clerk = await runtime.start_agent(clerk, id="clerk")
             try:
                 await self._clerk.call(Signal("demo.begun", Begun(self.input)))
             except Reject as error:
                 raise BadInput(_OTHER) from error
-            yield runtime
+            try:
+                yield runtime
+            except JournalError:
+                runtime.supervisor.kill_children()  # as those of the desk
+                raise
 
     def begin(self, refs: Mapping[str, AgentRef[Any]]) -> Life:
         """Look at what is found again."""
@@ -95,6 +102,12 @@ class Lives:
         if self.life is not None:  # pragma: no branch - it has begun
             agrees = _served(refs) == self.clerk.state().handled
             self.life = evolve(self.life, agrees=agrees)
+
+
+async def _try_to_write(runtime: Runtime) -> None:
+    """An agent would wait until its journal can be written; whoever looks on is to be told."""
+    if runtime.env.session is not None:  # pragma: no branch - it is open
+        await runtime.env.session.write(Claim(AgentKey("clerk"), clerk.name))
 
 
 def _served(refs: Mapping[str, AgentRef[Any]]) -> int:

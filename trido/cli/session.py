@@ -27,6 +27,7 @@ from trido.cli.post import Post, words
 from trido.cli.report import Result
 from trido.cli.show import Show
 from trido.cli.source import Source
+from trido.journal import JournalError
 from trido.runtime import AgentRef, Runtime
 from trido.supervision import (
     ChildSpec,
@@ -122,7 +123,11 @@ class Session:
             kind: desk[id].value for kind, id in self.application.ADDRESSES.items()
         }
         self._refs = {ref.id: ref for ref in refs.values()}
-        await self.post.work(operator, refs)
+        try:
+            await self.post.work(operator, refs)
+        except JournalError:
+            desk.kill_children()  # they would wait for the journal, each for its whole grace
+            raise
         for child in desk.children():
             if child.state == "restarting":
                 await desk[child.id].wait_running()
