@@ -27,13 +27,15 @@ SURVIVORS: Final = Path(__file__).with_name("survivors.toml")
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation")
     parser.add_argument("part", choices=PARTS)
-    parser.add_argument("--only", default="", help="files whose path has this in it")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="of its files, those with this in their path"
+    )
     parser.add_argument("--commit", help="what to change, if not what is in the working tree")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--afresh", action="store_true", help="forget what was found before")
     given = parser.parse_args()
     part, found = PARTS[given.part], KEPT / f"{given.part}.jsonl"
-    sources = [one for one in part.sources if given.only in one]
+    sources = [one for one in part.sources if any(word in one for word in given.only)]
     reasons = judged(SURVIVORS.read_text(encoding="utf-8"))
     if given.afresh:
         found.unlink(missing_ok=True)

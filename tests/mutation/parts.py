@@ -70,26 +70,9 @@ PARTS: Final[dict[str, Part]] = {
     "supervisor": Part(
         _SHELL,
         (
-            ("tests/supervision/test_internals.py", *_conformance("block_and_api f_api")),
-            (*_CASES, *_conformance("h_trio how_a_run_ends observers stop_and_kill heartbeat")),
-            ("tests/supervision/test_edges.py", "tests/supervision/test_places.py"),
-        ),
-    ),
-    "agents": Part(
-        _files(_AGENTS, "definition handlers routing patterns state turn glance"),
-        (
-            _files(_TESTS, "words_of_definitions handlers routes index glance_compiled routing"),
-            _files(_TESTS, "definition turn patterns glance"),
-        ),
-    ),
-    "values": Part(
-        _files(
-            _AGENTS, "action sequences policies breaker family running timing kept limits versions"
-        )
-        + _files(_AGENTS, "signal directive where address stamps frozen errors action_errors"),
-        (
-            _files(_TESTS, "words_of_values words_of_errors signals_travel"),
-            _files(_TESTS, "timing policies directives action signal"),
+            _conformance("observers f_api block_and_api"),
+            (*_CASES, *_conformance("h_trio how_a_run_ends stop_and_kill heartbeat")),
+            tuple(f"tests/supervision/test_{name}.py" for name in ("internals", "edges", "places")),
         ),
     ),
     "cron": Part(
