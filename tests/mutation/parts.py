@@ -75,6 +75,23 @@ PARTS: Final[dict[str, Part]] = {
             tuple(f"tests/supervision/test_{name}.py" for name in ("internals", "edges", "places")),
         ),
     ),
+    "agents": Part(
+        _files(_AGENTS, "definition handlers routing patterns state turn glance"),
+        (
+            _files(_TESTS, "words_of_definitions handlers routes index glance_compiled routing"),
+            _files(_TESTS, "definition turn patterns glance"),
+        ),
+    ),
+    "values": Part(
+        _files(
+            _AGENTS, "action sequences policies breaker family running timing kept limits versions"
+        )
+        + _files(_AGENTS, "signal directive where address stamps frozen errors action_errors"),
+        (
+            _files(_TESTS, "words_of_values words_of_errors signals_travel"),
+            _files(_TESTS, "timing policies directives action signal"),
+        ),
+    ),
     "cron": Part(
         _files(_AGENTS, "cron crontext"),
         (_files(_TESTS, "words_of_timers"), _files(_TESTS, "cron")),
