@@ -19,6 +19,7 @@ import trio
 from trio.lowlevel import Abort, RaiseCancelT, RunVar, Task, enable_ki_protection
 
 from trido.runtime import clock
+from trido.runtime.spot import Spot
 
 SLICE: Final = 200e-6
 """How many seconds of turns are served before other tasks get their turn."""
@@ -73,6 +74,7 @@ class Dispatcher:
         "_ready",
         "_runs",
         "_sleeper",
+        "_spot",
         "_tidy_at",
         "_users",
         "lap",
@@ -93,6 +95,7 @@ class Dispatcher:
         self._users = 0
         self._runs = False
         self._sleeper: Task | None = None
+        self._spot = Spot.here()
 
     @classmethod
     def of(cls, nursery: trio.Nursery, *path: str) -> Dispatcher:
@@ -162,6 +165,7 @@ class Dispatcher:
             while self._users or self._ready:
                 if self._ready:
                     self._serve()
+                    self._spot.others_ran(self.now())
                     await trio.lowlevel.cancel_shielded_checkpoint()
                 else:
                     await self._sleep_until(self._next())

@@ -198,7 +198,7 @@ class AgentRef(Address, Generic[S_co]):
             await self._queue(call)
         outcome = call.outcome
         if outcome is not None:
-            await Spot.breathe()
+            await Spot.here().breathe()
             return outcome.unwrap()
         call.task = trio.lowlevel.current_task()
         turn = held_turn()

@@ -15,7 +15,7 @@ TURNS: Final = 64
 
 @final
 class Spot:
-    """Turns that were served on the spot since other tasks last ran on its account."""
+    """Turns that were served on the spot since other tasks last ran, as far as is known."""
 
     __slots__ = ("_since", "_turns")
 
@@ -24,21 +24,26 @@ class Spot:
         self._turns = 0
 
     @classmethod
-    async def breathe(cls) -> None:
-        """Let other tasks run, if it is time."""
+    def here(cls) -> Spot:
+        """That of this run of Trio."""
         try:
-            spot = _SPOT.get()
+            return _SPOT.get()
         except LookupError:
             spot = cls()
             _SPOT.set(spot)
-        await spot._breathe()
+            return spot
 
-    async def _breathe(self) -> None:
+    def others_ran(self, now: float) -> None:
+        """Other tasks did: whoever calls now and then does not wait behind them once more."""
+        self._turns, self._since = 0, now
+
+    async def breathe(self) -> None:
+        """Let other tasks run, if it is time."""
         self._turns += 1
         now = trio.current_time()
         if self._turns >= TURNS or now - self._since >= MOST:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            self._turns, self._since = 0, trio.current_time()
+            self.others_ran(trio.current_time())
 
 
 _SPOT: Final = trio.lowlevel.RunVar[Spot]("trido.spot")
