@@ -205,6 +205,45 @@ async def test_what_was_started_and_not_heard_of_is_unknown_until_it_is_resolved
             await rt.resolve("a/1.1", "done")
 
 
+async def unpaid(books: Books) -> trido.Agent[Log]:
+    """Leave a directive behind of which nobody knows whether it was carried out."""
+    agent = payer(Charge("x", 5.0))
+    async with killed(books, agent, executors=once(Till())) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        await ref.call(do("pay"))
+        await settle()
+    return agent
+
+
+async def test_what_is_resolved_is_so_whether_it_is_awaited_or_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    books = Books()
+    agent = await unpaid(books)
+    async with office(books, agent, executors=once(Till())) as rt:
+        await rt.start_agent(agent, id="a")
+        await settle()
+        _ = rt.resolve("a/1.0", "done")
+        await trio.sleep(1)
+        assert books.standing()[:1] == ["1.0 Charge done"]
+        assert list(rt.dead_letters) == []
+        _ = rt.resolve("a/1.0", "done")
+        await trio.sleep(1)
+    assert "directive 'a/1.0' is not resolved as 'done': " in caplog.text
+    with pytest.raises(trido.SupervisorStopped):
+        _ = rt.resolve("a/1.0", "done")
+
+
+async def test_what_is_being_resolved_when_the_runtime_ends_is_carried_through() -> None:
+    books = Books()
+    agent = await unpaid(books)
+    async with office(books, agent, executors=once(Till())) as rt:
+        await rt.start_agent(agent, id="a")
+        resolving = rt.resolve("a/1.0", "done")
+    await resolving
+    assert books.standing()[:1] == ["1.0 Charge done"]
+
+
 async def test_what_is_resolved_to_be_tried_again_wakes_its_agent() -> None:
     books, till = Books(), Till()
     agent = payer(Charge("x", 5.0))

@@ -415,6 +415,12 @@ def test_observers_are_a_sequence(observers: Any) -> None:
         trido.open_supervisor(observers=observers)
 
 
+@pytest.mark.parametrize("observer", [idle, 3])
+def test_observers_are_plain_functions(observer: Any) -> None:
+    with pytest.raises(trido.SpecError, match="plain functions of one event"):
+        trido.open_supervisor(observers=(observer,))
+
+
 def test_an_unknown_keyword_is_named_with_what_was_called() -> None:
     wrong: Any = {"restarts": "temporary"}
     with pytest.raises(TypeError, match=r"^ChildSpec\(\) got an unexpected keyword"):

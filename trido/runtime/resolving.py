@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from typing import Any, Final
+from collections.abc import Awaitable, Generator
+from functools import partial
+from typing import Any, Final, final
 
 import trio
+from outcome import Error, Outcome, Value
 
 from trido.errors import SpecError
+from trido.journal.errors import Unavailable
 from trido.journal.operations import RESOLUTIONS, Letters, Resolution, Resolve
 from trido.journal.rows import AgentKey
 from trido.journal.session import Session
@@ -17,10 +22,44 @@ from trido.runtime.place import AgentPlace
 from trido.runtime.recovering import not_kept
 from trido.runtime.standing import retry
 
+_LOG: Final = logging.getLogger("trido")
+_ENDED: Final = ("the runtime ended meanwhile", "open it again, and try again")
 _ID: Final = re.compile(r"(.+)/([0-9]+)\.([0-9]+)", re.DOTALL)
 
 
-async def resolve(env: Environment, id: str, to: Resolution) -> None:
+@final
+class Resolving(Awaitable[None]):
+    """What `Runtime.resolve` has begun. It goes on by itself; await it to hear what came of it."""
+
+    __slots__ = ("_is_heard", "_is_over", "_outcome")
+
+    def __init__(self, file: str) -> None:
+        self._is_over = trio.Event()
+        self._is_heard = False
+        self._outcome: Outcome[None] = Error(Unavailable(file, *_ENDED))
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._heard().__await__()
+
+    async def _heard(self) -> None:
+        self._is_heard = True
+        await self._is_over.wait()
+        self._outcome.unwrap()
+
+    async def _carry_out(self, env: Environment, session: Session, id: str, write: Resolve) -> None:
+        try:
+            await _resolve(env, session, id, write)
+        except Exception as error:
+            self._outcome = Error(error)
+            if not self._is_heard:
+                _LOG.error("directive %r is not resolved as %r: %s", id, write.to, error)
+        else:
+            self._outcome = Value(None)
+        finally:
+            self._is_over.set()
+
+
+def resolve(env: Environment, nursery: trio.Nursery, id: str, to: Resolution) -> Resolving:
     """Settle a directive: see `Runtime.resolve`."""
     agent, directive = _parsed(id)
     if to not in RESOLUTIONS:
@@ -29,10 +68,11 @@ async def resolve(env: Environment, id: str, to: Resolution) -> None:
         raise SpecError(
             "id", id, "of an agent in a journal: this runtime has none open", of="resolve"
         )
-    await trio.lowlevel.checkpoint_if_cancelled()
-    await _resolve(env, env.session, id, Resolve(agent, *directive, to))
-    if env.letters is not None:  # pragma: no branch - a runtime has them
-        env.letters.forget(id)
+    resolving, write = Resolving(env.session.file), Resolve(agent, *directive, to)
+    # Not in the context of whoever says so: that may be somebody who is just being stopped.
+    start = partial(nursery.start_soon, resolving._carry_out, env, env.session, id, write)
+    nursery.parent_task.context.copy().run(start)
+    return resolving
 
 
 async def _resolve(env: Environment, session: Session, id: str, write: Resolve) -> None:
@@ -41,6 +81,8 @@ async def _resolve(env: Environment, session: Session, id: str, write: Resolve) 
         await session.write(write)
     else:
         await _retry(place, session, write)
+    if env.letters is not None:  # pragma: no branch - a runtime has them
+        env.letters.forget(id)
 
 
 async def _retry(place: AgentPlace[Any], session: Session, write: Resolve) -> None:

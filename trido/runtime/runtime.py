@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, final
 
@@ -306,24 +306,31 @@ class Runtime:
         """What nobody served or carried out, of all its agents."""
         return cast("DeadLetters", self.env.letters)
 
-    async def resolve(self, id: str, to: Resolution, /) -> None:
+    def resolve(self, id: str, to: Resolution, /) -> Awaitable[None]:
         """Settle a directive of a durable agent that is dead, or whose outcome is unknown.
+
+        It is begun at once, and goes on whether anybody awaits it or not. Await what this returns
+        to hear that it is done; what goes wrong is raised there, or logged if nobody waits.
 
         ``id`` names it: it is the ``id`` of its dead letter, and the `Delivery.id` that its
         executor was given. ``"done"`` says that it was done, or need not be; ``"retry"`` has it
         carried out, as if for the first time; ``"dead"`` leaves it undone for ever. It is a dead
         letter no more.
 
-        Checkpoints: always.
+        Checkpoints: awaiting it always is one.
 
         Raises:
           SpecError: there is no journal, ``id`` names no directive, or ``to`` is none of these.
+          SupervisorStopped: it has ended.
           JournalError: no such directive is dead or unknown. Nothing changed.
           Unavailable: it is not known whether it happened; trying again is safe.
         """
         from trido.runtime.resolving import resolve  # noqa: PLC0415  # as in `open_runtime`
 
-        await resolve(self.env, id, to)
+        nursery = self._root.nursery
+        if nursery is None or self._root.has_ended:
+            raise SupervisorStopped(self._root.id)
+        return resolve(self.env, nursery, id, to)
 
     @property
     def history(self) -> History:

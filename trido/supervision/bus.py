@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from inspect import iscoroutinefunction
 from typing import TypeAlias
 
 from trio.lowlevel import disable_ki_protection
@@ -26,8 +27,8 @@ class Bus:
             raise SpecError("observers", observers, "a sequence of functions of one event")
         self._observers = list(observers)
         for observer in self._observers:
-            if not callable(observer):
-                raise SpecError("observers", observer, "functions of one event")
+            if iscoroutinefunction(observer) or not callable(observer):
+                raise SpecError("observers", observer, "plain functions of one event")
 
     @property
     def has_observers(self) -> bool:
