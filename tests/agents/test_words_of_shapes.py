@@ -13,6 +13,7 @@ from uuid import UUID
 
 import attrs
 import pytest
+import trio
 from attrs import frozen
 
 import trido
@@ -110,6 +111,7 @@ def refusal(declared: Any, data: Any) -> str:
         (Mapping[str, Point], "Mapping of Point", {Mapping}),
         (type[int], "type", {type}),
         (Point, "Point", {Point}),
+        (trio.Event, "Event", {trio.Event}),
     ],
 )
 def test_a_shape_has_a_name_and_says_what_it_takes_at_once(
@@ -246,7 +248,7 @@ def test_what_cannot_be_told_is_no_type(declared: Any) -> None:
     with pytest.raises(trido.SpecError) as caught:
         Schema(OF, list[declared], {})
     assert caught.value.of == OF
-    assert caught.value.field == "annotations"
+    assert (caught.value.field, caught.value.value) == ("annotations", declared)
     assert caught.value.allowed == "a type whose values can be told at run time"
 
 
