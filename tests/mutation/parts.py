@@ -46,6 +46,7 @@ _CASES = _conformance(
 )
 _PURE = (
     "tests/supervision/test_decides_*.py",
+    "tests/supervision/test_explained.py",
     "tests/supervision/test_policy.py",
     "tests/faults/test_decision_paths.py",
 )
