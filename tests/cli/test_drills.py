@@ -373,7 +373,11 @@ def test_the_support_desk_bears_what_is_drilled(name: str, trido: Command) -> No
     [
         ("hot-loop", "app", "the app is no runtime: name what opens one by async with"),
         ("crash", "function", "it cannot be seen what runs in an async function: name a spec"),
-        ("kill-9", "app", "kill-9 has an example of its own; on an app there are crash, "),
+        (
+            "kill-9",
+            "app",
+            "takes no app; on an app there are crash, ",
+        ),
         ("crash", "ap", "has no 'ap'; did you mean 'app'?"),
         ("crush", "app", "there is no drill 'crush'; did you mean 'crash'?"),
         ("x", "app", "there is no drill 'x'; there are crash, crash-storm, "),
@@ -562,6 +566,7 @@ async def doorbell():
         await trio.sleep(1.0)
 
 app = SupervisorSpec(visits.spec(id="visits"), ChildSpec(doorbell), id="shop")
+quiet = SupervisorSpec(visits.spec(id="visits"), id="shop")
 frail = SupervisorSpec(visits.spec(id="visits"), ChildSpec(doorbell), id="shop", max_restarts=0)
 
 @asynccontextmanager
@@ -586,7 +591,7 @@ def test_a_plan_happens_to_an_app(trido: Command, write: Write) -> None:
     ("plan", "attribute", "said"),
     [
         ("crash visits at turn 3", "frail", "    ! roots that gave up: 1 (at most 0)\n"),
-        ("crash nobody at turn 3", "app", "it did not happen: crash nobody at turn 3\n"),
+        ("crash visits at turn 999", "app", "it did not happen: crash visits at turn 999\n"),
         ("crash visits at turn 3", "broken", "    ! ConnectionError: no network\n"),
         ("", "app", "    ! faults of the plan: 0 (at least 1)\n"),
     ],
@@ -599,6 +604,85 @@ def test_a_plan_that_an_app_does_not_bear(
     assert said in found.out
 
 
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ("crash nobody at turn 3", "there is no agent or child 'nobody'; there is any visits, "),
+        ("crash visits at turn 1 of exit", "there is turn of visit, start, stop\n"),
+        ("drop 1st signal to doorbell", "it is a function\n"),
+    ],
+)
+def test_a_plan_that_names_what_an_app_has_not(
+    plan: str, said: str, trido: Command, write: Write
+) -> None:
+    found = trido("drill", "--plan", plan, write(VISITS))
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith(f"trido drill: '{plan}': there is no ")
+    assert said in found.err
+
+
+def test_a_plan_whose_time_is_said_is_repeated_with_it(trido: Command, write: Write) -> None:
+    name = f"{write(VISITS)}:quiet"
+    said = trido("drill", "--plan", "crash visits at 1500000s", name, "--seconds", "1600000")
+    assert said.code == 0
+    assert said.out.endswith(" --seed 0 --seconds 1600000.0\n")
+    early = trido("drill", "--plan", "crash visits at 9s", name, "--seconds", "5")
+    assert early.code == 1
+    assert "it did not happen: crash visits at 9s\n" in early.out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--seed", "-1"], "--seed -1 is not allowed: it must be 0 or more"),
+        (["--seconds", "0"], "--seconds 0 is not allowed: it must be a finite number > 0"),
+        (["--seconds", "inf"], "--seconds inf is not allowed: it must be a finite number > 0"),
+        (["--seconds", "nan"], "--seconds nan is not allowed: it must be a finite number > 0"),
+    ],
+)
+def test_how_a_plan_cannot_be_carried_out(
+    options: list[str], said: str, trido: Command, write: Write
+) -> None:
+    found = trido("drill", "--plan", "crash visits at turn 3", write(VISITS), *options)
+    assert found == Said(2, "", f"trido drill: {said}\n")
+
+
+@pytest.mark.parametrize("words", [(), ("crash",), ("--all",)])
+def test_without_a_plan_nothing_says_how_it_is_carried_out(
+    words: tuple[str, ...], trido: Command
+) -> None:
+    assert trido("drill", *words, "--seed", "0") == Said(
+        2, "", "trido drill: --seed: a matter of plans only, and there is no --plan LINE\n"
+    )
+    found = trido("drill", *words, "--seconds", "5", "--seed", "3")
+    assert found.err.startswith("trido drill: --seed and --seconds: a matter of plans only")
+
+
+SIGNALLED = f"""{VISITS}
+import signal
+
+async def bell(number):
+    try:
+        await trio.sleep(5)
+        signal.raise_signal(number)
+        await trio.sleep_forever()
+    finally:
+        print("the bell is taken down")
+
+terminated = SupervisorSpec(visits.spec(id="visits"), ChildSpec(bell, signal.SIGTERM))
+interrupted = SupervisorSpec(visits.spec(id="visits"), ChildSpec(bell, signal.SIGINT))
+"""
+
+
+@pytest.mark.parametrize(("attribute", "code"), [("terminated", 143), ("interrupted", 130)])
+def test_a_signal_ends_a_plan_without_a_verdict(
+    attribute: str, code: int, trido: Command, write: Write
+) -> None:
+    name = f"{write(SIGNALLED)}:{attribute}"
+    said = trido("drill", "--plan", "crash visits at 9s", name)
+    assert said == Said(code, "the bell is taken down\n", "")
+
+
 def test_what_is_no_plan(trido: Command, write: Write) -> None:
     said = trido("drill", "--plan", "crash everybody", write(VISITS))
     assert (said.code, said.out) == (2, "")
@@ -606,7 +690,7 @@ def test_what_is_no_plan(trido: Command, write: Write) -> None:
     assert trido("drill", "--plan", "crash visits at turn 1", "nowhere:app") == Said(
         2, "", "trido drill: there is no module 'nowhere'\n"
     )
-    for words in ((), ("crash", "shop:app")):
+    for words in ((), ("crash", "shop:app"), ("--all", "shop:app")):
         assert trido("drill", *words, "--plan", "crash visits at turn 1") == Said(
             2, "", "trido drill: --plan takes an app and no drill: say --plan LINE shop:app\n"
         )

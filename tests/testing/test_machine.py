@@ -17,7 +17,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 import trido
 from tests.testing.agents import quiet
 from trido import testing
-from trido.testing import no_task_left, state_equals_fold, stops_within
+from trido.testing import no_task_left, siblings_untouched, state_equals_fold, stops_within
 from trido.testing.guest import GuestRun
 from trido.testing.machine import RuntimeMachine, runtime_machine
 from trido.testing.recorder_entries import TurnCommitted
@@ -74,6 +74,7 @@ def test_agents_that_keep_their_promises_pass() -> None:
     judge(
         runtime_machine(
             {"a": account, "b": account},
+            always=[siblings_untouched],
             in_the_end=[no_task_left, stops_within(5.0), state_equals_fold(account, "a")],
         )
     )

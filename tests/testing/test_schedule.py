@@ -108,6 +108,18 @@ def test_a_plan_that_does_not_happen_fails() -> None:
         testing.run_seeds(main, plan=late, seeds=2)
 
 
+def test_instruments_look_on() -> None:
+    class Steps(trio.abc.Instrument):
+        taken = 0
+
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            self.taken += 1
+
+    steps = Steps()
+    testing.run(order, instruments=[steps])
+    assert steps.taken > 8
+
+
 def test_a_seed_is_a_number() -> None:
     seed: Any = "seven"
     with pytest.raises(trido.SpecError, match="seed='seven'"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from trido.cli.new import new as start_project
 from trido.cli.run import Level, run_app
@@ -83,8 +83,8 @@ def drill(
     *,
     all: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     plan: Annotated[str | None, Parameter(show_default=False)] = None,
-    seed: int = 0,
-    seconds: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 60.0,
+    seed: Annotated[int | None, Parameter(show_default=False)] = None,
+    seconds: Annotated[float | None, Parameter(show_default=False)] = None,
     json: _Json = False,
 ) -> int:
     """Bring a failure about, and see that the app bears it; without a name, list the drills.
@@ -107,18 +107,20 @@ def drill(
     plan
         Have these faults happen to an app, in virtual time, in place of a drill.
     seed
-        Decides in which order tasks run under a plan.
+        Decides in which order tasks run under a plan; 0 if it is not said.
     seconds
-        How long the app runs under a plan.
+        How long the app runs under a plan, in virtual time; 60 if it is not said.
     """
     # It brings along all of `trido.testing`, which the other commands need not wait for.
     from trido.cli.drill import drill as run_drill  # noqa: PLC0415
     from trido.cli.drill import drill_plan  # noqa: PLC0415
 
     if plan is not None:
-        app = "" if where else name or ""  # there is no drill to name beside it
+        app = "" if where or all else name or ""  # there is no drill to name beside it
         return drill_plan(plan, app, seed=seed, seconds=seconds, as_json=json)
-    return run_drill(name, where, all_of_them=all, as_json=json)
+    only = {"--seed": seed, "--seconds": seconds}
+    unused = [option for option, value in only.items() if value is not None]
+    return run_drill(name, where, all_of_them=all, as_json=json, unused=unused)
 
 
 def doctor(

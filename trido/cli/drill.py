@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -21,20 +22,71 @@ from trido.cli.load import UserError, did_you_mean
 from trido.cli.stage import NotForThisApp
 
 
-def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bool) -> int:
+def drill(
+    name: str | None,
+    where: str | None,
+    *,
+    all_of_them: bool,
+    as_json: bool,
+    unused: Sequence[str] = (),
+) -> int:
     """Carry out one drill, or all; or list them. Returns the exit code.
 
     0: each was passed. 1: one was not. 2: there is no such drill, or no such app. 130: stopped by
     Ctrl-C. 143: by SIGTERM.
+
+    ``unused`` are options that no drill has.
     """
-    console = Console(highlight=False, emoji=False, markup=False)
-    try:
-        where = where or (name if all_of_them and name not in DRILLS else None)
-        chosen = _chosen(name, where, all_of_them=all_of_them)
+
+    def work() -> int:
+        if unused:
+            what = " and ".join(unused)
+            raise UserError(f"{what}: a matter of plans only, and there is no --plan LINE")
+        app = where or (name if all_of_them and name not in DRILLS else None)
+        chosen = _chosen(name, app, all_of_them=all_of_them)
+        console = _console()
         if chosen is None:
             _list(console, as_json=as_json)
             return 0
-        return _carry_out(chosen, where, console, as_json=as_json)
+        return _carry_out(chosen, app, console, as_json=as_json)
+
+    return _exit_code(work)
+
+
+def drill_plan(
+    line: str, where: str, *, seed: int | None, seconds: float | None, as_json: bool
+) -> int:
+    """Have a plan of faults happen to an app. Returns the exit code, as `drill`."""
+
+    def work() -> int:
+        _check_app(where)
+        number = _checked_seed(0 if seed is None else seed)
+        lasts = _checked_seconds(60.0 if seconds is None else seconds)
+        plan = Planned(parsed(line), lambda: app_at(where), lasts)
+        one = plan.drill()
+        with stdout_for(as_json=as_json):
+            verdict = plan.carry_out(number)
+        again = f"--plan {quote(one.does)} --seed {number}"
+        if seconds is not None:
+            again += f" --seconds {seconds}"
+        if as_json:
+            print(json.dumps({**verdict.as_json(), "plan": one.does, "seed": number}))
+        else:
+            console = _console()
+            console.print(report(one, verdict), soft_wrap=True)
+            console.print(f"      the same again: {again}", soft_wrap=True)
+        return 0 if verdict.passed else 1
+
+    return _exit_code(work)
+
+
+def _console() -> Console:
+    return Console(highlight=False, emoji=False, markup=False)
+
+
+def _exit_code(work: Callable[[], int]) -> int:
+    try:
+        return work()
     except UserError as error:
         print(printable(f"trido drill: {error}"), file=sys.stderr)
         return 2
@@ -44,26 +96,16 @@ def drill(name: str | None, where: str | None, *, all_of_them: bool, as_json: bo
         return 143
 
 
-def drill_plan(line: str, where: str, *, seed: int, seconds: float, as_json: bool) -> int:
-    """Have a plan of faults happen to an app. Returns the exit code, as `drill`."""
-    console = Console(highlight=False, emoji=False, markup=False)
-    try:
-        _check_app(where)
-        plan = Planned(parsed(line), lambda: app_at(where), seconds)
-        one = plan.drill()
-        with stdout_for(as_json=as_json):
-            verdict = plan.carry_out(seed)
-    except UserError as error:
-        print(printable(f"trido drill: {error}"), file=sys.stderr)
-        return 2
-    if as_json:
-        print(json.dumps({**verdict.as_json(), "plan": one.does, "seed": seed}))
-    else:
-        console.print(report(one, verdict), soft_wrap=True)
-        console.print(
-            f"      the same again: --plan {quote(one.does)} --seed {seed}", soft_wrap=True
-        )
-    return 0 if verdict.passed else 1
+def _checked_seed(seed: int) -> int:
+    if seed < 0:
+        raise UserError(f"--seed {seed} is not allowed: it must be 0 or more")
+    return seed
+
+
+def _checked_seconds(seconds: float) -> float:
+    if not 0 < seconds < math.inf:
+        raise UserError(f"--seconds {seconds:g} is not allowed: it must be a finite number > 0")
+    return seconds
 
 
 def _check_app(where: str) -> None:
@@ -84,7 +126,8 @@ def _chosen(name: str | None, where: str | None, *, all_of_them: bool) -> Sequen
         raise UserError(f"there is no drill {name!r}{more}")
     if where is not None and not found.takes_apps:
         allowed = ", ".join(one.name for one in DRILLS.values() if one.takes_apps)
-        raise UserError(f"{name} has an example of its own; on an app there are {allowed}")
+        what = f"{name} is about an example of its own, and takes no app"
+        raise UserError(f"{what}; on an app there are {allowed}, and faults by --plan")
     return (found,)
 
 
