@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 import trio
@@ -43,12 +43,12 @@ class AgentRun(Generic[S]):
 
     __slots__ = (
         "_context",
+        "_current",
         "_end",
         "_grace",
         "_has_stopped",
         "_is_entered",
         "_stops_when_ready",
-        "current",
         "dispatcher",
         "host",
         "is_done",
@@ -72,10 +72,8 @@ class AgentRun(Generic[S]):
         self.open_turn: EffectfulTurn[S] | None = None
         self.resource: Any = None
         """What the lifespan yielded."""
-        self.current: Current = Current(report.child, CleanupTime(place.spec.policy.grace))
-        # Not the context of whoever sends the first signal.
-        self._context = copy_context()
-        self._context.run(CURRENT.set, self.current)
+        self._current: Current | None = None
+        self._context: Context | None = None
         self.is_done: bool = False
         """Nothing of it is left, but maybe errands that are to end."""
         self.is_leaving: bool = False
@@ -88,6 +86,23 @@ class AgentRun(Generic[S]):
         """It is in the dispatcher's queue."""
         self._is_entered = self._stops_when_ready = False
         self._has_stopped = False
+
+    # Made when first used: most of many agents only wait, or end -----------------------------
+
+    @property
+    def current(self) -> Current:
+        """Itself, as seen from inside."""
+        if self._current is None:
+            self._current = Current(self.report.child, CleanupTime(self.place.spec.policy.grace))
+        return self._current
+
+    @property
+    def context(self) -> Context:
+        """What its code runs in: its supervisor's, not that of whoever sends the first signal."""
+        if self._context is None:
+            self._context = self.report.nursery.parent_task.context.copy()
+            self._context.run(CURRENT.set, self.current)
+        return self._context
 
     # The port -------------------------------------------------------------------------------
 
@@ -184,7 +199,7 @@ class AgentRun(Generic[S]):
         # has entered the context: the dispatcher's task serves nobody within a turn.
         self._is_entered, left = True, False
         try:
-            left = self._context.run(self._slice, until)
+            left = self.context.run(self._slice, until)
         except BaseException as error:  # noqa: ASYNC103  # as there
             self.crash(error)
         finally:
@@ -198,7 +213,7 @@ class AgentRun(Generic[S]):
         # whoever calls is a task of its own, and in no turn.
         self._is_entered = True
         try:
-            self._context.run(self._serve_one, envelope)
+            self.context.run(self._serve_one, envelope)
         except BaseException as error:  # noqa: ASYNC103  # as there
             self.crash(error)
         finally:
@@ -430,10 +445,10 @@ class AgentRun(Generic[S]):
 
     def _in_context(self, fn: Callable[..., T], *args: Any) -> T:
         if self._is_entered:  # a context can be entered only once at a time
-            return self._context.copy().run(fn, *args)
+            return self.context.copy().run(fn, *args)
         self._is_entered = True
         try:
-            return self._context.run(fn, *args)
+            return self.context.run(fn, *args)
         finally:
             self._is_entered = False
 
