@@ -28,6 +28,7 @@ class Desk:
         _children: dict[str, ChildPolicy] | None = None,
         /,
         *,
+        begun: bool = True,
         ready: str | None = None,
         **settings: Any,
     ) -> None:
@@ -38,9 +39,10 @@ class Desk:
         self.now = 0.0
         self.number = 0
         self.said: list[str] = []
-        self.feed(messages.Begin(now=0.0))
-        for id in children if ready is None else ready:
-            self.ready(id)
+        if begun:
+            self.feed(messages.Begin(now=0.0))
+            for id in children if ready is None else ready:
+                self.ready(id)
 
     def copy(self) -> Desk:
         """The same supervisor again: what happens to one, the other does not notice."""

@@ -642,3 +642,38 @@ def test_a_restart_by_request_that_becomes_a_zombie_and_ends_fatally_answers_onc
         "b is stopping",
         "cancel b 1 by 6: its supervisor stops it",
     ]
+
+
+def test_a_zombie_that_ends_while_another_child_stops_hurries_nobody() -> None:
+    d = Desk({"a": STAY, "b": STAY, "c": ChildPolicy(shutdown=0)})
+    d.stop()
+    assert d.stuck("c") == [
+        "c is zombie",
+        "unkillable c 1",
+        "b is stopping",
+        "cancel b 1 by 5: its supervisor stops it",
+    ]
+    assert d.ends("c", "killed") == [
+        "c is stopped",
+        "ChildStopped c 1 @0: killed -",
+        "report c 1 @0: shutdown_error killed -",
+    ]
+    assert d.ends("b", "stopped") == [
+        "b is stopped",
+        "ChildStopped b 1 @0: stopped -",
+        "a is stopping",
+        "cancel a 1 by 5: its supervisor stops it",
+    ]
+
+
+def test_a_supervisor_that_is_stopped_before_it_began_has_nothing_to_stop() -> None:
+    d = Desk({"a": STAY}, begun=False)
+    assert d.machine.next_deadline() == math.inf
+    assert d.stop() == ["SupervisorEnded @0: shutdown -", "finished: -"]
+
+
+def test_a_kill_after_the_end_is_none() -> None:
+    d = Desk()
+    assert d.stop() == ["SupervisorEnded @0: shutdown -", "finished: -"]
+    assert d.kill() == []
+    assert d.machine.next_deadline() == math.inf
