@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -57,3 +58,22 @@ def test_what_a_spec_says_goes_before_what_the_definition_says() -> None:
     assert made.spec(id="a").settings.mailbox == 5
     settings = made.spec(id="a", mailbox=7).settings
     assert (settings.mailbox, settings.runs) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("dedupe", 10), ("dedupe", timedelta(days=1)), ("history", 10)],
+)
+def test_what_only_a_journal_can_keep_is_refused_without_one(field: str, value: Any) -> None:
+    options: Any = {field: value}
+    with pytest.raises(trido.SpecError, match=rf"{field}=.*durability='sync' or 'buffered'"):
+        agent(**options)
+    with pytest.raises(trido.SpecError, match=f"{field}="):
+        agent().spec(id="a", **options)
+    kept = agent(durability="sync", **options)
+    assert kept.spec(id="a", durability="none").settings.durability == "none", "for once"
+
+
+def test_what_is_the_default_may_be_said() -> None:
+    made = agent(dedupe=(100_000, timedelta(days=7)), history=1_000)
+    assert made.settings == agent(dedupe=100_000).settings == agent().settings

@@ -92,6 +92,7 @@ class Agent(Definition[S]):
         super().__init__(name, state=state, version=version, upgrades=upgrades)
         self._refuse_unknown(settings, SettingOptions.__annotations__)
         self.settings: Settings = Settings(of=self.of, **cast("Any", settings))
+        self.settings.check_kept(settings)
         self.lives: Lifespan | None = None
         self.known_terms: tuple[tuple[object, ...], ChildPolicy] | None = None
         """How the latest spec says to run it, and the policy that goes with that."""
@@ -138,6 +139,7 @@ class Agent(Definition[S]):
         policy = {key: options.pop(key) for key in _POLICY if key in options}  # type: ignore[misc]
         changed = cast("dict[str, Any]", options)
         settings = evolve(self.settings, **changed) if changed else self.settings
+        settings.check_kept(changed)
         return AgentSpec(
             agent=self, id=id, settings=settings, runtime=runtime, **cast("Any", policy)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias, TypedDict, final
 
@@ -51,6 +51,7 @@ def max_errors(n: int, within: float) -> MaxErrors:
 Dedupe: TypeAlias = int | timedelta | tuple[int, timedelta]
 """For how long, or of how many at most, the ids of applied inputs are kept; or both."""
 DEDUPE: Final = (100_000, timedelta(days=7))
+HISTORY: Final = 1_000
 ErrorPolicy: TypeAlias = Verdict | MaxErrors | Callable[[Any], Verdict]
 
 
@@ -98,7 +99,7 @@ class Settings(ByFields):
     of: str = field(eq=False, repr=False)
     durability: Durability = "none"
     dedupe: tuple[int, timedelta] = field(default=DEDUPE, converter=_pair)
-    history: int = 1_000
+    history: int = HISTORY
     mailbox: int = 1024
     overflow: Overflow = "block"
     keep_mailbox: bool = True
@@ -131,6 +132,16 @@ class Settings(ByFields):
         self._check_children()
         self._check_schedules()
         self._check_subscribe()
+
+    def check_kept(self, given: Container[str]) -> None:
+        """Raise `SpecError` if something is given that only a journal could keep to."""
+        if self.durability != "none":
+            return
+        for name, default in (("dedupe", DEDUPE), ("history", HISTORY)):
+            value = getattr(self, name)
+            if name in given and value != default:
+                allowed = "left out, unless a journal keeps it: say durability='sync' or 'buffered'"
+                raise SpecError(name, value, allowed, of=self.of)
 
     def _check_dedupe(self) -> None:
         match self.dedupe:
