@@ -95,11 +95,11 @@ def no(what: str, allowed: str) -> str:
 
 
 def test_a_name_is_part_of_ids() -> None:
-    allowed = "a non-empty string that UTF-8 can encode, without // in front"
-    for name in ("", 1, "//acme", "\ud800"):
+    allowed = "a non-empty string that UTF-8 can encode, without '/', which ids of children have"
+    for name in ("", 1, "//acme", "acme/user", "\ud800"):
         made: Any = trido.Agent
         assert refused(made, name, state=Counter) == no(f"Agent: name={name!r}", allowed)
-    assert trido.Agent("acme//user", state=Counter).name == "acme//user"
+    assert trido.Agent("acme.user", state=Counter).name == "acme.user"
 
 
 def test_an_agent_shows_what_it_is_and_is_called() -> None:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 def _is_name(name: object) -> bool:
     if not isinstance(name, str) or not name:
         return False
-    return not name.startswith("//") and is_utf8(name)  # it is part of ids
+    return "/" not in name and is_utf8(name)  # it is part of ids
 
 
 class Definition(Generic[S]):
@@ -71,7 +71,9 @@ class Definition(Generic[S]):
         upgrades: Mapping[int, Upgrade] = EMPTY,
     ) -> None:
         if not _is_name(name):
-            allowed = "a non-empty string that UTF-8 can encode, without // in front"
+            allowed = (
+                "a non-empty string that UTF-8 can encode, without '/', which ids of children have"
+            )
             raise SpecError("name", name, allowed, of="Agent")
         self.name = name
         """What it is called, wherever agents are told apart by what they do."""
