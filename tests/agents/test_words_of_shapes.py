@@ -151,6 +151,8 @@ def test_a_shape_has_a_name_and_says_what_it_takes_at_once(
         (Size, {"width": 1, "names": ["a"]}, Size(1, names=["a"])),
         (Odd, {"hidden": 1, "even": 2}, Odd(1, 2)),
         (Point | Size, {"width": 1}, Size(1)),
+        (datetime | str, "2026-01-01", "2026-01-01"),
+        (Sequence[int], range(2), (0, 1)),
         (int | float, 1.5, 1.5),
         (float | int, 1, 1.0),
         (str | int, 1, 1),
