@@ -286,6 +286,21 @@ def test_a_record_knows_its_fields() -> None:
     assert (login.required, login.secrets) == (("user",), frozenset({"password"}))
 
 
+@frozen
+class Pinned:
+    name: str = ""
+    pin: Annotated[int, trido.secret()] = 0
+
+
+def test_a_field_is_secret_by_its_annotation_and_anything_without_one() -> None:
+    pinned = shape(Pinned)
+    assert isinstance(pinned, Record)
+    assert pinned.secrets == frozenset({"pin"})
+    bare = shape(attrs.make_class("Bare", {"it": attrs.field()}))
+    assert isinstance(bare, Record)
+    assert bare.arguments["it"].name == "anything"
+
+
 def test_a_record_checks_what_is_new() -> None:
     record = shape(Point)
     assert isinstance(record, Record)
