@@ -118,7 +118,6 @@ class _Tree:
     finished: Finished | None = None
 
     def __attrs_post_init__(self) -> None:
-        dynamic = isinstance(self.spec, DynamicSupervisorSpec)
         settings = Settings(
             path=self.path,
             strategy=self.spec.strategy,
@@ -126,7 +125,6 @@ class _Tree:
             max_seconds=self.spec.max_seconds,
             max_consecutive=self.spec.max_consecutive,
             auto_shutdown=self.spec.auto_shutdown,
-            dynamic=dynamic,
         )
         self.machine = Machine(
             settings, [Record(one.child_id, one.policy, tag=one) for one in self._children()]
