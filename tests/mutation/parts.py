@@ -93,6 +93,14 @@ PARTS: Final[dict[str, Part]] = {
             _files(_TESTS, "timing policies directives action signal"),
         ),
     ),
+    "data": Part(
+        _files(_AGENTS, "schema shapes"),
+        (_files(_TESTS, "words_of_shapes"), _files(_TESTS, "schema shapes")),
+    ),
+    "undo": Part(
+        ("trido/runtime/undo.py",),
+        (("tests/runtime/test_undo.py",), ("tests/runtime/test_actions.py",)),
+    ),
     "cron": Part(
         _files(_AGENTS, "cron crontext"),
         (_files(_TESTS, "words_of_timers"), _files(_TESTS, "cron")),
