@@ -209,8 +209,8 @@ class AgentRun(Generic[S]):
 
     def serve_now(self, envelope: Envelope) -> None:
         """Serve this one on the spot; see `is_free_for`."""
-        # As `_guarded`, spelt out: it is a good part of a short turn. Nobody has entered the context:
-        # whoever calls is a task of its own, and in no turn.
+        # As `_guarded`, spelt out: it is a good part of a short turn. Nobody has entered the
+        # context: whoever calls is a task of its own, and in no turn.
         self._is_entered = True
         try:
             self.context.run(self._serve_one, envelope)
