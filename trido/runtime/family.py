@@ -318,12 +318,19 @@ class Family:
             self._place.tell_if_wanted(Signal("agent.child.exit", data))
 
     def child_gone(self, kin: Kin, down: Down | None) -> None:
-        """A child has left for good. If that is by the end of its parent's run, it is kept."""
+        """A child has left for good. If that is by the end of its parent's run, it is kept.
+
+        So is one that could not be started again: then its parent's run fails, and the next tries.
+        """
         ended_itself = down is not None and down.reason == "normal"
-        if ended_itself or not self._ends_too(kin):
+        if ended_itself or not (self._ends_too(kin) or self._opens()):
             member = self._members.pop(kin.tag, None)
             if member is not None and not self._place.env.is_ending:
                 member.gone()
+
+    def _opens(self) -> bool:
+        """Whether the run has not got the children yet that it begins with."""
+        return self.supervisor is not None and not self.supervisor.settled.is_set()
 
     def _ends_too(self, kin: Kin) -> bool:
         supervisor = self.supervisor
