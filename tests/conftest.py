@@ -19,7 +19,7 @@ settings.register_profile(
 )
 # For tests.mutation: a failure is enough, and need not be small.
 settings.register_profile(
-    "mutation", settings.get_profile("ci"), max_examples=25, phases=[Phase.generate]
+    "mutation", settings.get_profile("ci"), max_examples=10, phases=[Phase.generate]
 )
 # Whoever starts tests in the background may have Ctrl-C ignored, which some of them raise.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -65,7 +65,6 @@ PARTS: Final[dict[str, Part]] = {
         (
             (*_PURE, *_conformance("explain")),
             ("tests/faults/test_decision_machine.py",),
-            _CASES,
         ),
     ),
     "supervisor": Part(
