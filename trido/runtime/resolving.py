@@ -46,7 +46,8 @@ class Resolving(Awaitable[None]):
         await self._is_over.wait()
         self._outcome.unwrap()
 
-    async def _carry_out(self, env: Environment, session: Session, id: str, write: Resolve) -> None:
+    async def carry_out(self, env: Environment, session: Session, id: str, write: Resolve) -> None:
+        """Do it."""
         try:
             await _resolve(env, session, id, write)
         except Exception as error:
@@ -70,8 +71,8 @@ def resolve(env: Environment, nursery: trio.Nursery, id: str, to: Resolution) ->
         )
     resolving, write = Resolving(env.session.file), Resolve(agent, *directive, to)
     # Not in the context of whoever says so: that may be somebody who is just being stopped.
-    start = partial(nursery.start_soon, resolving._carry_out, env, env.session, id, write)
-    nursery.parent_task.context.copy().run(start)
+    work = partial(resolving.carry_out, env, env.session, id, write)
+    nursery.parent_task.context.copy().run(lambda: nursery.start_soon(work))
     return resolving
 
 
