@@ -249,6 +249,7 @@ def test_an_error_says_what_it_knows(error: Exception, says: dict[str, Any], sai
     made = type(error)(*error.args)
     for one in (made, pickle.loads(pickle.dumps(made))):
         assert (vars(one), str(one)) == (says, said)
+        assert (one.args, repr(one)) == (error.args, repr(error))
 
 
 def test_an_attempt_was_abandoned_only_if_that_is_said() -> None:
