@@ -10,9 +10,11 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from typing import (
     TYPE_CHECKING,
     Any,
+    Final,
     Generic,
     Protocol,
     TypeVar,
@@ -23,7 +25,7 @@ from typing import (
     overload,
 )
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from trido.checks import count, exceptions, is_number, name, one_of, seconds
 from trido.errors import SpecError
@@ -190,18 +192,28 @@ def _child_policy(of: str, spec: ChildSpec[Any] | DynamicSupervisorSpec) -> Chil
         seconds(of, "heartbeat", spec.heartbeat, finite=True)
         if spec.heartbeat == 0:
             raise SpecError("heartbeat", spec.heartbeat, "a number of seconds > 0", of=of)
-    policy = ChildPolicy(
-        restart=spec.restart,
-        shutdown=spec.shutdown,
-        start_timeout=spec.start_timeout,
-        significant=spec.significant,
-        backoff=spec.backoff,
-        on_limit=spec.on_limit,
-        restart_on=exceptions(of, "restart_on", spec.restart_on),
-        escalate_on=exceptions(of, "escalate_on", spec.escalate_on),
-    )
+    terms = _terms_of(spec)
+    try:
+        return _known_policy(*terms)
+    except (SpecError, TypeError):  # what is wrong is said of this child; so is what has no hash
+        return _new_policy(*terms, of=of)
+
+
+_TERMS: Final = tuple(one.name for one in fields(ChildPolicy) if one.name != "kind")
+_terms_of: Final = attrgetter(*_TERMS)
+
+
+def _new_policy(*terms: Any, of: str = "ChildSpec") -> ChildPolicy:
+    said = dict(zip(_TERMS, terms, strict=True))
+    for one in ("restart_on", "escalate_on"):
+        said[one] = exceptions(of, one, said[one])
+    policy = ChildPolicy(**said)
     policy.check(of)
     return policy
+
+
+# One object for all the children with the same terms: they may be many.
+_known_policy: Final = functools.lru_cache(maxsize=256, typed=True)(_new_policy)
 
 
 @final
