@@ -47,7 +47,10 @@ class PastTurn(Generic[S]):
     revision: int
     """What it led to: one more than ``turn.revision``."""
     turn: Turn
-    """What it was decided upon: the signal, ``now``, ``planned``, ``request`` and ``why``."""
+    """What it was decided upon: the signal, ``now``, ``planned``, ``request`` and ``why``.
+
+    ``request`` is None if the handler does not take the turn: then it had nobody to answer later.
+    """
     state: S
     """The state that was decided."""
     changed: tuple[str, ...]
