@@ -55,8 +55,9 @@ def _collect(copy: Path, rounds: _Rounds, tests: Sequence[str]) -> NoReturn:
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     # What stands before each change is no caller of trido.
     trampoline.__name__ = "trido.mutmut"
+    options = [one for one in tests if one.startswith("-")]
     paths = [str(path) for name in tests for path in sorted(Path().glob(name))]
-    pytest.main(["-x", "-q", "-s", "-pno:cacheprovider", "--rootdir=.", *paths], [rounds])
+    pytest.main(["-x", "-q", "-s", "-pno:cacheprovider", "--rootdir=.", *options, *paths], [rounds])
     sys.stdout.flush()
     os._exit(not rounds.done)
 

@@ -160,4 +160,4 @@ def test_every_survivor_in_the_list_is_in_a_file_that_is_changed() -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_every_file_and_every_test_that_a_part_names_is_there(part: str) -> None:
     names = [*PARTS[part].sources, *(name for tests in PARTS[part].rounds for name in tests)]
-    assert [name for name in names if not list(ROOT.glob(name))] == []
+    assert [one for one in names if one[0] != "-" and not list(ROOT.glob(one))] == []
