@@ -92,7 +92,7 @@ PARTS: Final[dict[str, Part]] = {
         + _files(_AGENTS, "signal directive where address stamps frozen errors action_errors"),
         (
             _files(_TESTS, "words_of_values words_of_errors signals_travel stamps"),
-            _files(_TESTS, "timing policies directives action signal"),
+            _files(_TESTS, "timing policies directives action signal words_of_definitions"),
         ),
     ),
     "data": Part(
