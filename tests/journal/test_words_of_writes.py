@@ -179,6 +179,37 @@ def test_a_glance_at_a_commit_sees_what_is_too_large(monkeypatch: pytest.MonkeyP
         assert not _is_plainly_right(commit(**given))
 
 
+def plain(**fields: Any) -> Commit:
+    return Commit.plain(
+        AGENT, 3, 7, **{"at": 0, "input": b"i", "state": {"a": b"1"}, "full": True, **fields}
+    )
+
+
+def test_a_plain_turn_is_the_commit_that_says_the_same() -> None:
+    given: dict[str, Any] = {"at": 9, "input": b"i", "state": {"a": b"1"}, "full": True}
+    more: dict[str, Any] = {"consumes": "k", "reply": b"r"}
+    for fields in (given, {**given, **more}, {**given, "full": False, "reply": b""}):
+        made = plain(**fields)
+        assert type(made) is Commit
+        assert made == Commit(agent=AGENT, epoch=3, revision=7, **fields)
+        assert (made.directives, made.cancelled, made.timers) == ((), (), ())
+    assert plain().at == 0
+
+
+def test_what_is_too_large_is_looked_for_in_a_plain_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trido.journal.operations.LARGEST", 3)
+    monkeypatch.setattr(checks, "LARGEST", 3)
+    assert plain(input=b"123", reply=b"123", state={"a": b"123"}).input == b"123"
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"input": b"1234"}, "input"),
+        ({"reply": b"1234"}, "reply"),
+        ({"state": {"a": b"1", "b": b"1234"}}, "state['b']"),
+    ]
+    for fields, where in wrong:
+        assert refused(plain, **fields) == no(f"Commit: {where}='4 bytes'", "at most 3 bytes")
+    assert refused(plain, at=-1) == no("Commit: at=-1", NUMBER)
+
+
 # Rules --------------------------------------------------------------------------------------------
 
 
