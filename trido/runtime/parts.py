@@ -120,8 +120,10 @@ class Parts(Generic[S]):
         self.ref: AgentRef[S] = AgentRef(whole)
         self.is_plain: bool = self.env.probe is None and self.env.watchdog is None
         """Nobody looks on at its turns."""
-        self.durable: Durable[S] | None = self._new_durable()
+        self.durable: Durable[S] | None = None
         """What of it is in a journal, if that is to survive the process, and it does not sleep."""
+        if self.settings.durability != "none":
+            self.durable = self._new_durable()
         self._may_sleep_some_time()
         self._run: AgentRun[S] | None = None
         self._child: Child[Any] | None = None

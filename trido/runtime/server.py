@@ -110,7 +110,8 @@ class AgentRun(Generic[S]):
         """Serve no more, and end in order."""
         self.was_asked = True
         self.current.cleanup_time.end_by(deadline)
-        self._stop_grace()  # from now on the supervisor sees to it
+        if self._grace is not None:
+            self._stop_grace()  # from now on the supervisor sees to it
         self._wind_up(End("stopped"))
 
     def kill(self) -> None:
@@ -424,7 +425,8 @@ class AgentRun(Generic[S]):
         if self.phase == "over" or self.place.is_ending_errands:
             return
         self.phase = "over"
-        self._stop_grace()
+        if self._grace is not None:
+            self._stop_grace()
         end = self.end
         self.place.run_ended(end)
         self.report.ended(end)

@@ -40,11 +40,14 @@ class Alarms:
 
     def next(self) -> float:
         """When the next alarm is due; inf if none is set."""
+        if not self._set:
+            self._heap.clear()
+            return math.inf
         if self._new:
             self._push_new()
-        while self._heap and not self._is_set(self._heap[0]):
+        while not self._is_set(self._heap[0]):
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else math.inf
+        return self._heap[0][0]
 
     def pop(self, now: float) -> tuple[str, Alarm] | None:
         """Take the first alarm that is due by ``now``."""

@@ -278,13 +278,16 @@ class SupervisorSpec(Spec["Supervisor"]):
 
     def check_child(self, child: Spec[Any]) -> None:
         """Raise `SpecError` if this supervisor cannot have ``child``, whatever else it has."""
-        of = f"child {child.child_id!r} of SupervisorSpec {self.name!r}"
-        if child.policy.significant and self.auto_shutdown == "never":
+        policy = child.policy
+        if policy.significant and self.auto_shutdown == "never":
             allowed = "False under a supervisor with auto_shutdown='never'"
-            raise SpecError("significant", child.policy.significant, allowed, of=of)
-        if child.policy.on_limit == "park" and self.strategy != "one_for_one":
+            raise SpecError("significant", policy.significant, allowed, of=self._child_named(child))
+        if policy.on_limit == "park" and self.strategy != "one_for_one":
             allowed = f"'escalate' under a {self.strategy} supervisor"
-            raise SpecError("on_limit", "park", allowed, of=of)
+            raise SpecError("on_limit", "park", allowed, of=self._child_named(child))
+
+    def _child_named(self, child: Spec[Any]) -> str:
+        return f"child {child.child_id!r} of SupervisorSpec {self.name!r}"
 
     @property
     def name(self) -> str:

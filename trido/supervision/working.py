@@ -149,17 +149,14 @@ class Working(Carrying):
             self._inbox.append(event)
             # What is started here has the context of the supervisor's task, as ever.
             sleeper.context.run(self._empty_inbox)
-            if self._inbox or self._restarted or self._has_to_wake:
+            # Something must not wait for what the supervisor's task sleeps until.
+            is_due = self._phase != "running" or self._machine.next_deadline() < self._due
+            if is_due or self._inbox or self._restarted:
                 trio.lowlevel.reschedule(sleeper)
             else:
                 self._sleeper = sleeper
         except BaseException as error:  # noqa: ASYNC103  # it is raised where it belongs
             trio.lowlevel.reschedule(sleeper, Error(error))
-
-    @property
-    def _has_to_wake(self) -> bool:
-        """Whether something must not wait for what the supervisor's task sleeps until."""
-        return self._phase != "running" or self._machine.next_deadline() < self._due
 
     def abandon(self, error: BaseException) -> None:
         """Kill what runs, in reverse order, without the machine's help: it, or we, failed."""
