@@ -88,7 +88,7 @@ async def test_those_who_wait_for_an_answer_are_counted() -> None:
     ):
         for id in "ab":
             nursery.start_soon(sup.stop_child, id)
-        await trio.sleep(0.5)
+            await trio.sleep(0.25)
         statistics = sup.statistics()
         assert (statistics.queued, statistics.callers) == (1, 2)
         assert statistics.states == {"stopping": 1, "running": 1}
