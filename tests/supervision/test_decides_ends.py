@@ -800,3 +800,19 @@ def test_what_an_error_says_is_looked_for_in_all_its_leaves() -> None:
     assert any_is((ValueError,), one)
     assert not all_are((ValueError,), None)
     assert not any_is((ValueError,), None)
+
+
+def test_a_fatal_end_while_another_child_stops_hurries_nobody() -> None:
+    d = Desk({"a": STAY, "b": STAY, "c": STAY})
+    d.stop()
+    assert d.ends("a", "fatal", SystemExit(1)) == [
+        "a is stopped",
+        "ChildEnded a 1 @0: crashed SystemExit(1)",
+        "interrupt the body",
+    ]
+    assert d.ends("c", "stopped") == [
+        "c is stopped",
+        "ChildStopped c 1 @0: stopped -",
+        "b is stopping",
+        "cancel b 1 by 5: its supervisor stops it",
+    ]
