@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import trio
@@ -13,7 +16,7 @@ from tests.journal.kit import AGENT, claim, running, turn
 from tests.journal.test_journal_file import KEYS, damage_page, fill
 from trido.journal import Corrupt, JournalError, Locked, SqliteJournal, Unavailable, upkeep
 from trido.journal.opening import size
-from trido.journal.operations import Mark
+from trido.journal.operations import Agents, Mark
 from trido.journal.reading import Reader
 from trido.journal.rows import AgentKey, Directed, Keep
 from trido.journal.upkeep import STEP
@@ -244,3 +247,89 @@ def flip(file: Path, at: int) -> None:
 
 def names(directory: Path, pattern: str) -> list[str]:
     return sorted(one.name for one in directory.glob(pattern))
+
+
+# Where nothing can be written ---------------------------------------------------------------------
+
+
+@contextmanager
+def away() -> Generator[Path]:
+    """A directory that other users may look into."""
+    with TemporaryDirectory() as made:
+        directory = Path(made)
+        directory.chmod(0o755)
+        yield directory
+
+
+@contextmanager
+def nobody_writes_in(directory: Path) -> Generator[None]:
+    """Have this process write nothing there; as root it may, so it is somebody else meanwhile."""
+    user = os.geteuid()
+    directory.chmod(0o555)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        directory.chmod(0o755)
+
+
+async def test_where_nothing_can_be_written_it_is_looked_at_all_the_same() -> None:
+    with away() as directory:
+        file = directory / "app.db"
+        fill(file)
+        (directory / "app.db-lock").unlink()
+        journal = SqliteJournal(file)
+        assert await journal.check() == ()  # what this needs is imported as who may do that
+        found = await journal.inspect()
+        for rest in ("app.db-wal", "app.db-shm"):
+            (directory / rest).unlink()
+        with nobody_writes_in(directory):
+            assert await journal.check() == ()
+            assert await journal.inspect() == found
+            async with journal.view() as view:
+                assert len(await view.read(Agents())) == len(KEYS)
+        assert [one.name for one in directory.iterdir()] == ["app.db"]
+
+
+async def test_with_a_log_beside_it_there_it_says_what_can_be_done() -> None:
+    with away() as directory:
+        file = directory / "app.db"
+        fill(file)
+        (directory / "app.db-wal").write_bytes(b"x" * 100)  # as it is after a kill
+        journal = SqliteJournal(file)
+        with nobody_writes_in(directory), pytest.raises(Unavailable) as caught:
+            await journal.check()
+        assert "must be able to write there" in caught.value.remedy
+        assert "or be given a copy of it with its -wal" in caught.value.remedy
+
+
+def newer(file: Path) -> None:
+    fill(file)
+    (file.parent / f"{file.name}-lock").unlink()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def other(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE other (x)")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [newer, other, Path.mkdir, Path.touch, lambda file: file.write_text("a letter")],
+    ids=["newer", "other", "directory", "empty", "text"],
+)
+async def test_what_is_refused_has_nothing_put_beside_it(
+    file: Path, journal: SqliteJournal, make: Callable[[Path], object]
+) -> None:
+    make(file)
+    for looks in (journal.check, journal.inspect, journal.compact):
+        with pytest.raises(JournalError):
+            await looks()
+    with pytest.raises(JournalError):
+        async with journal.open():
+            raise AssertionError
+    assert [one.name for one in file.parent.iterdir()] == ["app.db"]

@@ -9,6 +9,10 @@ from trido.journal.errors import Corrupt, JournalError, Unavailable
 
 RESTORE: Final = "it is left as it is: restore a backup, or move it away to start anew"
 
+_WHERE: Final = (
+    "its directory must be there, and the process must be able to write there, or be given a copy"
+    " of it with its -wal, where it may"
+)
 _FAULTS: Final[dict[int, tuple[type[JournalError], str, str]]] = {
     sqlite3.SQLITE_CORRUPT: (Corrupt, "it is damaged", RESTORE),
     sqlite3.SQLITE_NOTADB: (Corrupt, "it is no journal, or is damaged", RESTORE),
@@ -22,7 +26,7 @@ _FAULTS: Final[dict[int, tuple[type[JournalError], str, str]]] = {
     sqlite3.SQLITE_CANTOPEN: (
         Unavailable,
         "it cannot be opened",
-        "its directory must be there, and the process must be able to write there",
+        _WHERE,
     ),
     sqlite3.SQLITE_IOERR: (Unavailable, "the disk failed", "see to the disk"),
     sqlite3.SQLITE_BUSY: (Unavailable, "another program is writing to it", "end that program"),

@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
-from trido.journal.errors import Corrupt, Locked, TooNew, Unavailable
+from trido.journal.errors import Corrupt, Locked, Unavailable
 from trido.journal.faults import FAULTS, RESTORE, failure
+from trido.journal.header import check_header, check_marks, is_put_away
 from trido.journal.layout import APPLICATION, SCHEMA, VERSION
 
 BUSY: Final = 5.0
@@ -34,8 +35,10 @@ def faults_of(file: str) -> Generator[None]:
 
 def connect(file: str, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
     """A connection in which nothing begins or commits by itself."""
+    # SQLite puts files beside one that it reads, unless it is told that the file does not change.
+    put_away = "&immutable=1" if mode == "ro" and is_put_away(file) else ""
     connection = sqlite3.connect(
-        f"{Path(file).absolute().as_uri()}?mode={mode}",
+        f"{Path(file).absolute().as_uri()}?mode={mode}{put_away}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
@@ -78,7 +81,8 @@ def exists(file: str) -> bool:
     """Whether there is something that can be a journal; False if there is nothing.
 
     Raises:
-      Corrupt: there is what remains of one.
+      Corrupt: there is what remains of one, or something else.
+      TooNew: its format is newer than this.
       Unavailable: it is a directory.
     """
     path = Path(file)
@@ -92,6 +96,7 @@ def exists(file: str) -> bool:
         return False
     if not path.stat().st_size:
         raise Corrupt(file, "it is empty, and a journal never is", RESTORE)
+    check_header(file)
     return True
 
 
@@ -142,13 +147,9 @@ def reader(file: str, *, whole_up_to: float) -> sqlite3.Connection:
 
 def check_format(file: str, connection: sqlite3.Connection) -> None:
     """Raise `Corrupt` if it has not a journal's tables, `TooNew` if its format is a newer one."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-        remedy = "give the path of a journal, or of a file that is not there yet"
-        raise Corrupt(file, "it is a SQLite file, but no journal", remedy)
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        reason = f"its format is {version}, and this trido knows {VERSION}"
-        raise TooNew(file, reason, "open it with the trido that wrote it, or a newer one")
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    check_marks(file, application, version)
     if _schema(connection) != _expected():
         raise Corrupt(file, "its tables are damaged", RESTORE)
 
