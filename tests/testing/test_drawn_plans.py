@@ -15,6 +15,7 @@ from tests.testing.ledgers import summer
 from trido.testing import (
     FaultPlan,
     InvariantFailed,
+    NotReached,
     NotReproducible,
     Recorder,
     UnknownPoint,
@@ -134,3 +135,21 @@ def test_what_cannot_be_replayed_is_told() -> None:
 def test_a_plan_that_cannot_be_is_refused(who: tuple[str, ...], wrong: dict[str, Any]) -> None:
     with pytest.raises(trido.SpecError, match="fault_plans"):
         fault_plans(*who, **wrong)
+
+
+def test_plans_of_which_nothing_ever_happens_prove_nothing() -> None:
+    """Its handler never awaits, so it is never slow."""
+    with pytest.raises(NotReached, match="at turn 1', '9 plans more' did not happen"):
+        find_plan(adding(1), fault_plans("a", faults=["slow"], turns=1), examples=10)
+
+
+def test_a_scenario_that_does_not_begin_anew_is_told_that_it_fails_by_itself() -> None:
+    runs: list[int] = []
+
+    async def scenario() -> None:
+        runs.append(1)
+        assert not runs
+
+    with pytest.raises(AssertionError) as caught:
+        find_plan(scenario, fault_plans("a"))
+    assert "this is without any fault" in caught.value.__notes__[-1]

@@ -20,6 +20,7 @@ from trio.testing import MockClock
 
 from trido.testing import arguments
 from trido.testing.plan_errors import NotReproducible
+from trido.testing.schedule import on_the_spot
 from trido.testing.schedule_guard import Guard
 
 TICKS: Final = 100_000
@@ -32,6 +33,8 @@ RUN_CONTEXT: Final = cast("Any", trio._core._run.GLOBAL_RUN_CONTEXT)
 class GuestRun:
     """Run ``main`` in virtual time, step by step, in the order that ``seed`` decides.
 
+    As under `run`, journals and ``Run(where="thread")`` do on the spot what they would do in a
+    thread.
     It has run as far as it comes without time passing. There is one at a time in a thread, and no
     other run of Trio; `close` has it end.
 
@@ -70,15 +73,16 @@ class GuestRun:
             self._runner = RUN_CONTEXT.runner
             return await main()
 
-        trio.lowlevel.start_guest_run(
-            run,
-            run_sync_soon_threadsafe=self._callbacks.append,
-            done_callback=self._done,
-            clock=self.clock,
-            # One that had to be given up would leave its own behind.
-            host_uses_signal_set_wakeup_fd=True,
-        )
-        self._settle()
+        with on_the_spot():
+            trio.lowlevel.start_guest_run(
+                run,
+                run_sync_soon_threadsafe=self._callbacks.append,
+                done_callback=self._done,
+                clock=self.clock,
+                # One that had to be given up would leave its own behind.
+                host_uses_signal_set_wakeup_fd=True,
+            )
+            self._settle()
 
     def _wait(
         self,

@@ -66,6 +66,9 @@ class RuntimeMachine(RuleBasedStateMachine):
 
     Subclass it to say what it is about, and to add rules of one's own; ``Machine.TestCase`` is the
     test. Without more than that, `runtime_machine` makes one.
+
+    With Python 3.11, Hypothesis takes long to explain what it has shrunk: settings with
+    ``phases=[Phase.generate, Phase.shrink]`` leave that out.
     """
 
     agents: ClassVar[Mapping[str, Agent[Any]]] = EMPTY
@@ -74,8 +77,9 @@ class RuntimeMachine(RuleBasedStateMachine):
     """What holds after each step."""
     in_the_end: ClassVar[Sequence[Invariant]] = ()
     """What holds once all has ended."""
-    options: ClassVar[Mapping[str, Any]] = EMPTY
-    """What `trido.open_runtime` is given besides."""
+    options: Mapping[str, Any] = EMPTY
+    """What `trido.open_runtime` is given besides. A journal has to be new for each run: have
+    ``__init__`` say ``self.options = {"journal": trido.MemoryJournal(), ...}``."""
     types: ClassVar[Types | None] = None
     """Strategies for classes that cannot be told how to build, as for ``values``."""
     crashes: ClassVar[bool] = True

@@ -31,6 +31,7 @@ from trido.testing.inject import injected
 from trido.testing.plan import FaultPlan, Plan
 from trido.testing.plan_check import check
 from trido.testing.plan_errors import NotOver, NotReached
+from trido.testing.plan_faults import Fault
 from trido.testing.plan_survey import Survey
 from trido.testing.schedule_guard import Guard
 
@@ -55,7 +56,7 @@ class Budget(trio.abc.Instrument):
     """
 
     scope: trio.CancelScope
-    steps: int | None
+    steps: int
     patience: float = math.inf
     taken: int = 0
     idle: int = 0
@@ -101,7 +102,7 @@ class Scenario(Generic[T]):
 
     main: Callable[[], Awaitable[T]]
     seed: int
-    steps: int | None = STEPS
+    steps: int = STEPS
     lasts: float = LASTS
     patience: float = math.inf
     """How many seconds of real time it may stand still."""
@@ -122,22 +123,26 @@ class Scenario(Generic[T]):
         whole: bool = False,
         instruments: Sequence[trio.abc.Instrument] = (),
         clock: MockClock | None = None,
+        happened: list[Fault] | None = None,
     ) -> T:
-        """Run it once, and note in ``survey`` what could fail in it.
+        """Run it once, and note in ``survey`` what could fail in it, in ``happened`` what did.
 
         Raises:
           NotReached: not the ``whole`` plan happened.
         """
         scope = trio.CancelScope(deadline=self.lasts)
         budget = Budget(scope, self.steps, self.patience)
-        looking_on = [*instruments] if self.steps is None else [budget, *instruments]
         guard = Guard(on=guarded)
 
         async def played() -> T:
             if not plan and survey is None:
                 return await self._begun()
             async with injected(Faults(plan, survey, strict=whole)) as injection:
-                result = await self._begun()
+                try:
+                    result = await self._begun()
+                finally:
+                    if happened is not None:
+                        happened.extend(injection.happened)
                 if whole and injection.pending:
                     raise NotReached([str(one) for one in injection.pending])
                 return result
@@ -151,7 +156,7 @@ class Scenario(Generic[T]):
 
         clock = clock or MockClock(autojump_threshold=0)
         with seeded(self.seed), guard.told(), looked_at(clock, self.patience):
-            return trio.run(scenario, clock=clock, instruments=looking_on)
+            return trio.run(scenario, clock=clock, instruments=[budget, *instruments])
 
     async def _begun(self) -> T:
         begun = self.main()
@@ -313,16 +318,25 @@ def scenario_of(
 def seeded(seed: int) -> Generator[None]:
     """Within this block `trio.run` runs tasks in the order that ``seed`` decides, in no thread."""
     state = random.getstate()
-    inline, spot = INLINE.set(True), ON_THE_SPOT.set(True)
     random.seed(seed)
     try:
         with (
+            on_the_spot(),
             patch("trio._core._run._r", random.Random(seed)),
             patch("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", new=True),
         ):
             yield
     finally:
         random.setstate(state)
+
+
+@contextmanager
+def on_the_spot() -> Generator[None]:
+    """What begins within this block does on the spot what it would do in a thread."""
+    inline, spot = INLINE.set(True), ON_THE_SPOT.set(True)
+    try:
+        yield
+    finally:
         INLINE.reset(inline)
         ON_THE_SPOT.reset(spot)
 

@@ -17,7 +17,7 @@ from trido.testing import arguments
 from trido.testing.explain import story
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check_names
-from trido.testing.plan_errors import NotReproducible, UnknownPoint
+from trido.testing.plan_errors import NotReached, NotReproducible, UnknownPoint
 from trido.testing.plan_faults import (
     ACTS,
     AWAITING,
@@ -108,6 +108,7 @@ def find_plan(
     Raises:
       SpecError: at once, if one of these is not what it may be.
       Exception: what the scenario or the invariant raises when nothing goes wrong.
+      NotReached: of all the plans that were tried nothing has happened, so that it proves nothing.
       UnknownPoint: plans that were drawn name somebody who is not there when nothing goes wrong.
       NotReproducible: the scenario uses threads, real time or chance of its own.
     """
@@ -117,9 +118,12 @@ def find_plan(
     if invariant is not None:
         arguments.function("find_plan", "invariant", invariant)
     survey, unknown = Survey(), []
-    judge = partial(_error_of, scenario_of("find_plan", scenario, seed=seed), invariant)
+    happened: list[Fault] = []
+    tried: list[FaultPlan] = []
+    judge = partial(_error_of, scenario_of("find_plan", scenario, seed=seed), invariant, happened)
     error = judge(FaultPlan(), survey=survey)
     if error is not None:
+        error.add_note("this is without any fault: it must pass, each time that it is run")
         raise error
 
     def fails(plan: FaultPlan) -> bool:
@@ -128,6 +132,7 @@ def find_plan(
         except UnknownPoint as error:
             unknown.append(error)
             return False
+        tried.append(plan)
         return judge(plan) is not None
 
     search = settings(
@@ -143,12 +148,15 @@ def find_plan(
         found = find(plans, fails, settings=search)
     if unknown:
         raise unknown[0]
+    if tried and not happened:
+        raise NotReached([str(tried[0]), f"{len(tried) - 1} plans more"])
     return found
 
 
 def _error_of(
     scenario: Scenario[T],
     invariant: Callable[[T], object] | None,
+    happened: list[Fault],
     plan: FaultPlan,
     *,
     survey: Survey | None = None,
@@ -157,7 +165,9 @@ def _error_of(
     seed = scenario.seed
     try:
         with noted(seed, plan):
-            result = scenario.play(plan, guarded=survey is not None, survey=survey)
+            result = scenario.play(
+                plan, guarded=survey is not None, survey=survey, happened=happened
+            )
         if invariant is not None and invariant(result) is False:
             what = f"the invariant is not kept, with seed={seed} and {plan}"
             return AssertionError(what + story(result))
