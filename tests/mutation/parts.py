@@ -75,8 +75,11 @@ PARTS: Final[dict[str, Part]] = {
         (
             _files("tests/supervision/test_", "heard read"),
             (*_conformance("observers f_api b_restart_types g_auto_shutdown"), _NOT_C094),
-            (*_CASES, *_conformance("h_trio how_a_run_ends stop_and_kill heartbeat"), _NOT_C094),
-            _files("tests/supervision/test_", "internals edges places"),
+            (
+                *_conformance("block_and_api h_trio how_a_run_ends stop_and_kill heartbeat"),
+                *_files("tests/supervision/test_", "internals edges places"),
+                "tests/runtime/test_runtime.py",
+            ),
         ),
     ),
     "agents": Part(

@@ -38,6 +38,15 @@ def raises(error: BaseException) -> Callable[[events.Event], object]:
 async def hears(event: events.Event) -> None: ...
 
 
+class Both(list[Any]):
+    """One that hears, and many."""
+
+    def __call__(self, event: events.Event) -> None: ...
+
+
+BOTH = Both()
+
+
 def test_every_observer_hears_every_event_in_order() -> None:
     heard: list[object] = []
     bus = Bus(
@@ -97,6 +106,7 @@ def test_an_event_that_nobody_but_the_log_hears_is_logged(
     [
         (print, print, "a sequence of functions of one event"),
         (5, 5, "a sequence of functions of one event"),
+        (BOTH, BOTH, "a sequence of functions of one event"),
         ((print, 5), 5, "plain functions of one event"),
         ((hears,), hears, "plain functions of one event"),
     ],

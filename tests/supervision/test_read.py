@@ -158,3 +158,19 @@ async def test_waiting_after_an_incarnation_waits_for_a_later_one() -> None:
         with trio.move_on_after(5) as scope:
             await one.wait_running(after=3)
         assert scope.cancelled_caught
+
+
+async def test_what_an_observer_asks_for_waits_until_it_returns_and_is_counted() -> None:
+    queued: list[int] = []
+    sups: list[trido.Supervisor] = []
+
+    def stops(event: trido.events.Event) -> None:
+        if event.id == "n":
+            sups[0].stop()
+            queued.append(sups[0].statistics().queued)
+
+    async with trido.open_supervisor(child("a"), observers=(stops,)) as sup:
+        sups.append(sup)
+        await sup.start_child(child("n"))
+        await sup.wait()
+    assert queued[0] == 1
