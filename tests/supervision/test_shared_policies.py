@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -39,3 +39,12 @@ def test_what_is_wrong_is_said_of_its_child_each_time(wrong: dict[str, Any]) -> 
     for id in ("one", "other"):
         with pytest.raises(trido.SpecError, match=f"ChildSpec '{id}'"):
             policy(id=id, **wrong)
+
+
+def test_a_function_is_read_once_and_checked_for_each_child() -> None:
+    async def feed(region: str) -> None: ...
+
+    for _ in range(2):
+        assert trido.ChildSpec(feed, "eu").args == ("eu",)
+        with pytest.raises(trido.SpecError, match="what feed"):
+            trido.ChildSpec(cast("Any", feed))

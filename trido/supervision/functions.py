@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from types import FunctionType
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from trido.checks import one_of
 from trido.errors import SpecError
@@ -37,7 +40,19 @@ def is_async(fn: object) -> bool:
     return any(inspect.iscoroutinefunction(look) for look in looks)
 
 
+_SIGNATURES: Final = WeakKeyDictionary[FunctionType, inspect.Signature | None]()
+"""Of functions: many children may run one, and to read it takes as long as the other checks."""
+
+
 def _signature(fn: Callable[..., object]) -> inspect.Signature | None:
+    if not isinstance(fn, FunctionType):
+        return _read_signature(fn)
+    if fn not in _SIGNATURES:
+        _SIGNATURES[fn] = _read_signature(fn)
+    return _SIGNATURES[fn]
+
+
+def _read_signature(fn: Callable[..., object]) -> inspect.Signature | None:
     try:
         return inspect.signature(fn)
     except (ValueError, TypeError):  # built in, or says nothing of itself
