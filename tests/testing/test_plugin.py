@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
 
 import pytest
 import trio
+
+from trido import testing
 
 pytest_plugins = ["pytester"]
 
@@ -83,7 +86,7 @@ def test_what_fails_says_how_to_replay_it(
     result = run(pytester, code, *trio_or_not)
     result.assert_outcomes(failed=2)
     told = re.search(
-        r"replay it with: pytest --trido-seed=(\d+) --trido-plan='clock \+1s at 5s' '(.*)'",
+        r"replay it with: pytest --trido-seed=(\d+) --trido-plan='clock \+1s at 5s' (.*)",
         result.stdout.str(),
     )
     assert told is not None
@@ -93,6 +96,25 @@ def test_what_fails_says_how_to_replay_it(
     assert re.findall("ValueError: ([a-h]{8})", again.stdout.str())[0] == first[0]
     plan = run(pytester, code, "--trido-plan=clock +9s at 1s", *trio_or_not)
     assert "--trido-plan='clock +9s at 1s'" in plan.stdout.str()
+
+
+@pytest.mark.real_time
+def test_what_replays_it_can_be_given_to_a_shell(pytester: pytest.Pytester) -> None:
+    plan = testing.FaultPlan([testing.CodeFault("crash", """it's "a\\b" """, testing.Turn(1))])
+    code = f"""
+        @pytest.mark.trido(plan={str(plan)!r})
+        @pytest.mark.parametrize("name", ["a b"])
+        async def test_fails(name):
+            assert False
+    """
+    said = run(pytester, code).stdout.str()
+    told = re.search("replay it with: (.*)", said)
+    assert told is not None
+    words = shlex.split(told[1])
+    assert words[0] == "pytest"
+    assert words[2] == f"--trido-plan={plan}"
+    assert words[3].endswith("::test_fails[a b]")
+    assert testing.FaultPlan.parse(words[2].partition("=")[2]) == plan
 
 
 @pytest.mark.real_time
@@ -112,7 +134,7 @@ def test_a_fixture_gives_the_seed_to_tests_that_run_something_themselves(
     result.assert_outcomes(failed=2)
     first, second = re.findall("ValueError: ([a-h]{8})", result.stdout.str())[:2]
     assert first == second
-    result.stdout.fnmatch_lines(["replay it with: pytest --trido-seed=* '*::test_fails'"])
+    result.stdout.fnmatch_lines(["replay it with: pytest --trido-seed=* *::test_fails"])
 
 
 @pytest.mark.real_time

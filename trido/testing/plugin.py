@@ -9,6 +9,7 @@ import functools
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from shlex import quote
 from typing import Any, Final, TypeVar, final
 
 import pytest
@@ -101,7 +102,7 @@ class Runner:
         options = self._options
         plan, seed = self._plan, _seed_of(self._item.config, options.get("seed"))
         words = f"--trido-seed={seed}"
-        self._item.stash[_TOLD] = f"{words} --trido-plan={str(plan)!r}" if plan else words
+        self._item.stash[_TOLD] = f"{words} --trido-plan={quote(str(plan))}" if plan else words
         lasts, steps = options.get("lasts", math.inf), options.get("steps", MOST)
         scenario = Scenario(main, seed, steps, lasts, PATIENCE)
         guarded = options.get("guarded", False)
@@ -168,7 +169,7 @@ class Reports:
         report = yield
         told = item.stash.get(_TOLD, None)
         if told is not None and report.failed:
-            report.sections.append(("trido", f"replay it with: pytest {told} {item.nodeid!r}"))
+            report.sections.append(("trido", f"replay it with: pytest {told} {quote(item.nodeid)}"))
         return report
 
     @pytest.hookimpl(tryfirst=True)
