@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast, final
 
 import trio
@@ -18,16 +20,18 @@ from trido.journal.operations import Commit, History, Letters, Mark, Query, Writ
 from trido.journal.port import Store
 from trido.journal.rows import AgentKey, Entry, Past
 from trido.journal.session import Session, Tell, open_session
+from trido.journal.store import SqliteStore
 
 A = TypeVar("A")
 
 
 @final
 class Books:
-    """A journal in memory. What it keeps outlives the runtimes that use it."""
+    """A journal in memory, or in a file. What it keeps outlives the runtimes that use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self.memory = MemoryJournal()
+        self.file = file
         self.writes: list[Write[Any]] = []
         """What was carried out, in order."""
         self.fails: int = 0
@@ -50,7 +54,8 @@ class Books:
             yield self.session
 
     def _store(self) -> Store:
-        return _Store(self.memory._store(), self)
+        kept = self.file and SqliteStore(str(self.file), verify=math.inf)
+        return _Store(kept or self.memory._store(), self)
 
     def hold(self) -> Callable[[], None]:
         """Let nothing be written until what this returns is called."""

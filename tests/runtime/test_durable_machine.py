@@ -8,9 +8,12 @@ and what was done outside.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, final
 
 import trio
@@ -89,8 +92,8 @@ def wanted_of_b(text: str) -> list[Any]:
 class World:
     """All that outlives a process."""
 
-    def __init__(self) -> None:
-        self.books = Books()
+    def __init__(self, file: Path | None = None) -> None:
+        self.books = Books(file)
         self.charged: Counter[str] = Counter()
         self.noticed: Counter[str] = Counter()
         self.answered: list[str] = []
@@ -227,13 +230,12 @@ STEPS: Final = st.sampled_from(
 )
 
 
-@given(lives=st.lists(st.lists(STEPS, max_size=12), max_size=4), seed=st.integers(0))
-@settings(max_examples=50)
-def test_whatever_happens_the_journal_and_the_world_agree(
-    lives: list[list[str]], seed: int
-) -> None:
+LIVES: Final = st.lists(st.lists(STEPS, max_size=12), max_size=4)
+
+
+def live_through(lives: list[list[str]], seed: int, file: Path | None = None) -> None:
     async def main() -> None:
-        world = World()
+        world = World(file)
         with trio.fail_after(5_000):  # nothing of it hangs
             for script in lives:
                 async with trio.open_nursery() as nursery:
@@ -242,3 +244,22 @@ def test_whatever_happens_the_journal_and_the_world_agree(
             await world.end()
 
     testing.run(main, seed=seed, guarded=False)
+
+
+@given(lives=LIVES, seed=st.integers(0))
+@settings(max_examples=50)
+def test_whatever_happens_the_journal_and_the_world_agree(
+    lives: list[list[str]], seed: int
+) -> None:
+    live_through(lives, seed)
+
+
+# A profile says how long to search; a file takes longer than memory does.
+@given(lives=LIVES, seed=st.integers(0))
+@settings(max_examples=max(1, settings.default.max_examples // 12))
+def test_whatever_happens_a_file_and_the_world_agree(lives: list[list[str]], seed: int) -> None:
+    with TemporaryDirectory() as directory:
+        file = Path(directory, "app.db")
+        live_through(lives, seed, file)
+        with closing(sqlite3.connect(file)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
