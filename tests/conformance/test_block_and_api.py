@@ -174,6 +174,30 @@ def test_a_request_of_the_body_that_is_not_met_adds_nothing_to_why(
     assert error in (raised.value, raised.value.__cause__)
 
 
+@pytest.mark.parametrize("error", [SystemExit(4), ValueError(), trido.Escalate("beyond me")])
+def test_the_body_is_cancelled_before_the_children_stop(error: BaseException) -> None:
+    """What it waits for with a child is over by its own cancellation, not by the child's end."""
+
+    async def scenario() -> None:
+        player, over = Player(), trio.Event()
+
+        async def tells() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                over.set()
+
+        async with trido.open_supervisor(spec("a", player.run), spec("b", tells), max_restarts=0):
+            await settle()
+            player.end(error)
+            await over.wait()
+            raise AssertionError("the body was not cancelled")
+
+    expected = SystemExit if isinstance(error, SystemExit) else trido.RestartLimitExceeded
+    with pytest.raises(expected):
+        run(scenario)
+
+
 def test_what_the_body_raises_beside_a_request_that_is_not_met_is_its_own() -> None:
     async def scenario() -> None:
         player, own = Player(), KeyError("own")

@@ -26,6 +26,13 @@ from trido.supervision.report import RunReport
 from trido.supervision.shell import Shell, child_of
 
 
+class BodyFirst(Exception):
+    """Leaves off: the body is interrupted before anything else, and by the supervisor's own task.
+
+    Its Cancelled keeps all the frames that it was ordered from, and on the spot there may be any.
+    """
+
+
 class Carrying(Shell):
     """A supervisor, as its machine's operations see it."""
 
@@ -85,9 +92,7 @@ class Carrying(Shell):
             caller.answer(operation.error)
 
     def _interrupt_body(self, operation: InterruptBody) -> None:
-        # By the supervisor's task, see above: the body's Cancelled keeps all the frames that it was
-        # ordered from, and on the spot there may be any.
-        self._gives_up = True
+        raise BodyFirst
 
     def _stuck(self, operation: Stuck) -> None:
         if self._report is not None:

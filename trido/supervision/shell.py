@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import trio
@@ -17,7 +17,7 @@ from trido.supervision.bus import Bus
 from trido.supervision.child import Child
 from trido.supervision.current import Current
 from trido.supervision.decision import Machine
-from trido.supervision.messages import Input
+from trido.supervision.messages import Input, Operation
 from trido.supervision.place import Report
 from trido.supervision.records import Phase, Record, Settings
 from trido.supervision.spec import DynamicSupervisorSpec, SupervisorSpec
@@ -94,7 +94,9 @@ class Shell:
         """What leaves the supervisor once it has ended, if anything."""
         self.told_to_end: Literal["stopped", "killed"] | None = None
         """How the supervisor above asked it to end, if it did."""
-        self._finished = self._gives_up = False
+        self._finished = False
+        self._rest: Iterator[Operation] | None = None
+        """What is to be carried out once the body is interrupted."""
         self.settled: trio.Event = trio.Event()
         self.winds_up: trio.Event = trio.Event()
         """Set once it stops its children for good. What a place has left behind ends then, too."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import trio
@@ -26,8 +26,8 @@ from outcome import Error
 from trio.lowlevel import Abort, RaiseCancelT, Task, enable_ki_protection
 
 from trido.supervision import errors
-from trido.supervision.carrying import CARRY_OUT, Carrying
-from trido.supervision.messages import Begin, End, Input, Request, RunReady, Tick
+from trido.supervision.carrying import CARRY_OUT, BodyFirst, Carrying
+from trido.supervision.messages import Begin, End, Input, Operation, Request, RunReady, Tick
 from trido.supervision.shell import child_of
 from trido.supervision.shields import spare
 
@@ -66,13 +66,17 @@ class Working(Carrying):
                 self._due = self._machine.next_deadline()
                 await self._sleep_until(self._due)
                 self._work()
-                if self._gives_up:
+                while self._rest is not None:
                     self.body_scope.cancel(reason=f"supervisor {self.id!r} gives up")
+                    rest, self._rest = self._rest, None
+                    self._carry_out(rest)
         except BaseException as exc:
             self.abandon(exc)
             raise
 
     def _work(self) -> None:
+        if self._rest is not None:
+            return
         self._empty_inbox()
         now = self.now()
         if not self._finished and self._machine.next_deadline() <= now:
@@ -84,7 +88,7 @@ class Working(Carrying):
         self._restarted = False
         self._machine.tells_all = self.bus.hears_all
         for _ in range(_SLICE):
-            if not inbox or self._finished:
+            if not inbox or self._finished or self._rest is not None:
                 return
             if self._restarted and not isinstance(inbox[0], RunReady):
                 return  # that may restart something, too
@@ -94,11 +98,18 @@ class Working(Carrying):
         """Hand ``event`` in and carry out what follows."""
         if type(event) is Request and event.number not in self._callers:
             return
-        machine = self._machine
-        for operation in machine.handle(event):
-            CARRY_OUT[type(operation)](self, operation)
-        if machine.phase != self._phase:
-            self._phase = machine.phase
+        self._carry_out(iter(self._machine.handle(event)))
+
+    def _carry_out(self, operations: Iterator[Operation]) -> None:
+        """Carry these out, up to where the body is to be interrupted: that is before the rest."""
+        try:
+            for operation in operations:
+                CARRY_OUT[type(operation)](self, operation)
+        except BodyFirst:
+            self._rest: Iterator[Operation] | None = operations
+            return
+        if self._machine.phase != self._phase:
+            self._phase = self._machine.phase
             self._phase_changed()
 
     def _phase_changed(self) -> None:
@@ -151,7 +162,7 @@ class Working(Carrying):
             sleeper.context.run(self._empty_inbox)
             # Something must not wait for what the supervisor's task sleeps until.
             is_due = self._phase != "running" or self._machine.next_deadline() < self._due
-            if is_due or self._inbox or self._restarted:
+            if is_due or self._inbox or self._restarted or self._rest is not None:
                 trio.lowlevel.reschedule(sleeper)
             else:
                 self._sleeper = sleeper
