@@ -109,7 +109,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "cron": Part(
         _files(_AGENTS, "cron crontext"),
-        (_files(_TESTS, "words_of_timers"), _files(_TESTS, "cron")),
+        (_files(_TESTS, "words_of_timers cron_days"), _files(_TESTS, "cron")),
     ),
     "journal": Part(
         (
