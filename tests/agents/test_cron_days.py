@@ -58,6 +58,6 @@ def test_whatever_comes_in_utc_goes_out(expr: str) -> None:
     assert table.next_after(moment).tzinfo is UTC
     nothing = due(table, moment, moment, "all")
     assert (nothing.planned, nothing.last) == ((), moment)
-    assert (nothing.last.tzinfo, nothing.next.tzinfo) == (UTC, UTC)
     missed = due(table, moment, moment + 3 * DAY, "all")
-    assert {one.tzinfo for one in (*missed.planned, missed.last, missed.next)} == {UTC}
+    for one in (nothing.last, nothing.next, *missed.planned, missed.last, missed.next):
+        assert one.tzinfo is UTC
