@@ -256,7 +256,7 @@ def test_whatever_happens_the_journal_and_the_world_agree(
 
 # A profile says how long to search; a file takes longer than memory does.
 @given(lives=LIVES, seed=st.integers(0))
-@settings(max_examples=max(1, settings.default.max_examples // 12))
+@settings(max_examples=max(1, settings().max_examples // 12))
 def test_whatever_happens_a_file_and_the_world_agree(lives: list[list[str]], seed: int) -> None:
     with TemporaryDirectory() as directory:
         file = Path(directory, "app.db")

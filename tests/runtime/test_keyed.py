@@ -449,3 +449,16 @@ async def test_ids_that_name_half_a_partition_are_refused(id: str) -> None:
     async with trido.open_runtime() as rt:
         with pytest.raises(trido.SpecError, match="//partition/id"):
             await rt.start_agent(agent(), id=id)
+
+
+async def test_one_that_leaves_as_it_is_to_be_stopped_is_stopped_by_then() -> None:
+    slow, log = Slow(), agent(idle_timeout=0.5)
+    async with trido.open_runtime() as rt, trio.open_nursery() as nursery:
+        ends, sleeps = await rt.activate(log, "ends"), await rt.activate(log, "sleeps")
+        nursery.start_soon(rt.activate, slow.agent, "k")  # its supervisor is at it for a second
+        await settle()
+        nursery.start_soon(ends.stop)
+        nursery.start_soon(ends.stop)
+        nursery.start_soon(sleeps.stop)
+        await trio.sleep(2)
+        assert [ref.id for ref in rt.agents()] == ["log/k"]

@@ -18,7 +18,7 @@ from trido.runtime.errors import IntakeClosed, NoSuchAgent, Overloaded
 from trido.runtime.holding import held_turn, refuse_circle, waiting_for
 from trido.runtime.spot import Spot
 from trido.runtime.waiting import holds
-from trido.supervision import DeadlockError
+from trido.supervision import ChildNotFound, DeadlockError
 from trido.values import ByFields
 
 if TYPE_CHECKING:
@@ -142,8 +142,11 @@ class AgentRef(Address, Generic[S_co]):
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        if not await self.place.stop():
-            await trio.lowlevel.cancel_shielded_checkpoint()
+        try:
+            if not await self.place.stop():
+                await trio.lowlevel.cancel_shielded_checkpoint()
+        except ChildNotFound:  # it has left by then; if only to sleep, it is stopped there
+            await self.stop()
 
     async def revive(self) -> None:
         """Run an agent again that is parked, with an empty window; wait until it is ready.
