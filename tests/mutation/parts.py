@@ -42,9 +42,6 @@ _SHELL = tuple(
         "reading"
     ).split()
 )
-_CASES = _conformance(
-    "a_startup b_restart_types c_intensity d_strategies e_shutdown f_api g_auto_shutdown"
-)
 # It counts steps, of 16,000 children.
 _NOT_C094 = "--deselect=tests/conformance/test_f_api.py::test_C094_steps_grow_linearly"
 _PURE = (
@@ -73,7 +70,7 @@ PARTS: Final[dict[str, Part]] = {
     "supervisor": Part(
         _SHELL,
         (
-            _files("tests/supervision/test_", "heard read"),
+            _files("tests/supervision/test_", "heard ports read"),
             (*_conformance("observers f_api b_restart_types g_auto_shutdown"), _NOT_C094),
             (
                 *_conformance("block_and_api h_trio how_a_run_ends stop_and_kill heartbeat"),

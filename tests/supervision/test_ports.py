@@ -1,0 +1,192 @@
+"""What the port of a place is asked and told: a run that does as the test says, and remembers."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from attrs import field, frozen
+
+import trido
+from trido import events
+from trido.supervision.messages import End
+from trido.supervision.place import Report, as_place
+from trido.supervision.policy import BRUTAL_KILL, ChildPolicy
+from trido.supervision.spec import Spec
+
+
+class Board:
+    """What was asked of a place and of its runs, and the latest run's report."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.said: list[object] = []
+        self.failures = list(failures)
+        self.obeys = True
+        self.report: Any = None
+
+    def take(self) -> list[object]:
+        said, self.said = self.said, []
+        return said
+
+    # A place.
+
+    def start(self, report: Report) -> Board:
+        self.report = report
+        if self.failures:
+            raise self.failures.pop(0)
+        report.ready()
+        return self
+
+    def changed(self, state: str, *, comes_back: bool) -> None:
+        assert comes_back is True or comes_back is False
+        self.said.append(f"{state}, comes back" if comes_back else state)
+
+    # A run.
+
+    def cancel(self, deadline: float, reason: str) -> None:
+        self.said.append(f"cancel by {deadline - trio.current_time():g}: {reason}")
+        if self.obeys:
+            self.report.ended(End("stopped"))
+
+    def kill(self) -> None:
+        self.said.append("kill")
+
+    def beat(self) -> None:
+        self.said.append("beat")
+
+    def stack(self) -> str:
+        return "where it is"
+
+    def below(self) -> None:
+        return None
+
+
+@frozen(eq=False)
+class Played(Spec[None]):
+    board: Board
+    child_id: str = "a"
+    policy: ChildPolicy = field(factory=ChildPolicy)
+
+
+@as_place.register
+def _(spec: Played) -> Any:
+    return spec.board
+
+
+async def test_a_place_is_told_its_states_and_its_run_to_stop() -> None:
+    board = Board()
+    async with trido.open_supervisor(Played(board)) as sup:
+        sup["a"].beat()
+        board.report.ended(End("crashed", ValueError("broken")))
+        await trio.testing.wait_all_tasks_blocked()
+        assert sup["a"].incarnation == 2
+        await sup.stop_child("a")
+    assert board.take() == [
+        *("starting", "running", "beat", "restarting, comes back", "running", "stopping"),
+        *("cancel by 5: its supervisor stops it", "stopped"),
+    ]
+
+
+async def test_a_start_that_raises_is_a_start_that_failed_by_that() -> None:
+    error = ValueError("broken")
+    heard: list[Any] = []
+    async with trido.open_supervisor(observers=(heard.append,)) as sup:
+        with pytest.raises(trido.StartFailed) as caught:
+            await sup.start_child(Played(Board(error)))
+        assert (caught.value.id, caught.value.__cause__) == ("a", error)
+        assert "a" not in sup
+    board = Board()
+    async with trido.open_supervisor(Played(board), observers=(heard.append,)) as sup:
+        board.failures.append(error)
+        board.report.ended(End("normal"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (sup["a"].last_crash, sup["a"].incarnation) == (error, 3)
+        assert sup["a"].run is board
+    failed = [one for one in heard if getattr(one, "context", "") == "start_error"]
+    assert [(one.outcome, one.reason) for one in failed] == [("crashed", error)]
+
+
+async def test_whoever_outlives_its_grace_is_killed_and_may_be_a_zombie() -> None:
+    board, heard = Board(), list[Any]()
+    board.obeys = False
+    policy = ChildPolicy(shutdown=1.0)
+    async with trido.open_supervisor(
+        Played(board, policy=policy), id="top", observers=(heard.append,)
+    ) as sup:
+        sup.stop()
+        await trio.sleep(3)
+        assert board.take()[-3:] == ["stopping", "cancel by 1: its supervisor stops it", "kill"]
+        board.report.unkillable()
+        board.report.unkillable()
+        await trio.testing.wait_all_tasks_blocked()
+        (told,) = [one for one in heard if isinstance(one, events.ChildUnkillable)]
+        assert (told.path, told.id, told.incarnation) == (("top",), "a", 1)
+        assert (told.stack, told.time) == ("where it is", trio.current_time())
+        assert sup["a"].state == "zombie"
+        board.report.ended(End("killed"))
+        await sup.wait()
+    assert board.take() == ["zombie", "stopped"]
+
+
+async def test_a_brutal_kill_does_not_ask_first() -> None:
+    board = Board()
+    board.obeys = False
+    policy = ChildPolicy(shutdown=BRUTAL_KILL)
+    async with trido.open_supervisor(Played(board, policy=policy)) as sup:
+        sup.stop()
+        await trio.testing.wait_all_tasks_blocked()
+        assert board.take() == ["starting", "running", "stopping", "kill"]
+        board.report.ended(End("killed"))
+    assert board.take() == ["stopped"]
+
+
+async def test_a_parked_place_is_told_that_it_is_over_when_its_supervisor_is() -> None:
+    parks, stays = Board(), Board()
+    policy = ChildPolicy(on_limit="park")
+    async with trido.open_supervisor(
+        Played(parks, "a", policy), Played(stays, "b"), max_restarts=0
+    ) as sup:
+        parks.report.ended(End("crashed", ValueError("broken")))
+        await trio.testing.wait_all_tasks_blocked()
+        assert parks.take() == ["starting", "running", "restarting", "parked"]
+        assert sup["a"].state == "parked"
+    assert parks.take() == ["stopped"]
+    assert stays.take()[-2:] == ["cancel by 5: its supervisor stops it", "stopped"]
+
+
+async def test_what_an_observer_raises_that_is_fatal_is_what_leaves_the_block() -> None:
+    board, error = Board(), SystemExit(3)
+
+    def raises(event: events.Event) -> None:
+        if isinstance(event, events.ChildStarted):
+            raise error
+
+    with pytest.raises(SystemExit) as caught:
+        async with trido.open_supervisor(Played(board), observers=(raises,)):
+            await trio.sleep_forever()
+    assert caught.value is error
+    assert board.take()[-1] == "stopped"
+
+
+async def test_the_log_says_what_follows_by_the_childs_policy(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    board = Board()
+    with caplog.at_level(logging.INFO, "trido"):
+        async with trido.open_supervisor(Played(board), id="top"):
+            board.report.ended(End("crashed", ValueError("broken")))
+            await trio.testing.wait_all_tasks_blocked()
+    said = [record.getMessage() for record in caplog.records]
+    crash = "child 'a' (run 1) of 'top' crashed by ValueError('broken'); it is permanent: "
+    assert [one for one in said if "crashed by" in one] == [crash + "restarting by 'one_for_one'"]
+
+
+async def test_a_request_that_is_refused_raises_why() -> None:
+    async with trido.open_supervisor(Played(Board())) as sup:
+        with pytest.raises(trido.ChildRunning) as caught:
+            await sup.restart_child("a")
+        assert caught.value.id == "a"
+        assert sup.statistics().callers == 0
