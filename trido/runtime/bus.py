@@ -155,6 +155,10 @@ class Bus:
 
     # Signals --------------------------------------------------------------------------------
 
+    def is_read(self, type: str) -> bool:
+        """Whether a signal of this type comes to a reader, who sees its stamps."""
+        return any(isinstance(one, Subscription) for one in self._index.match(type))
+
     def offer(self, signal: Signal, done: Callable[[], None]) -> Delivery | None:
         """Offer a signal to everybody, without waiting for anybody.
 
@@ -170,7 +174,9 @@ class Bus:
         return Delivery(signal, full, done) if full else None
 
     @enable_ki_protection
-    async def publish(self, signal: Signal) -> None:
+    async def publish(
+        self, signal: Signal, stamp: Callable[[Signal], Signal] | None = None
+    ) -> None:
         """Offer a signal to everybody who subscribed to such signals.
 
         What one publishes after the other arrives in that order. Whom it has to wait for, because
@@ -178,11 +184,15 @@ class Bus:
         is cancelled while it waits, those others keep the signal, and whoever still had no room
         does not get it.
 
+        ``stamp`` is called with it if it comes to a reader.
+
         Checkpoints: always.
         """
         if not isinstance(signal, Signal):
             raise TypeError(f"publish() takes a trido.Signal: {signal!r}")
         await trio.lowlevel.checkpoint_if_cancelled()
+        if stamp is not None and self.is_read(signal.type):
+            signal = stamp(signal)
         task = trio.lowlevel.current_task()
         delivery = self.offer(signal, partial(trio.lowlevel.reschedule, task))
         if delivery is None:

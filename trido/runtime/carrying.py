@@ -6,6 +6,7 @@ What can be done at once is done at once; the rest waits in the agent's outbox, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, final
 
 import trio
@@ -43,11 +44,12 @@ Place: TypeAlias = "AgentPlace[Any]"
 class Origin:
     """The turn that committed a directive."""
 
-    __slots__ = ("_cause", "_is_stamped")
+    __slots__ = ("_cause", "_is_stamped", "_now")
 
-    def __init__(self, cause: Signal) -> None:
+    def __init__(self, cause: Signal, now: datetime | None = None) -> None:
         self._cause = cause
         self._is_stamped = False
+        self._now = now
 
     @property
     def can_be_traced(self) -> bool:
@@ -57,10 +59,16 @@ class Origin:
     def cause(self, place: Place) -> Signal:
         """The signal whose turn it was: one id for all who look."""
         if not self._is_stamped:
-            now = place.env.now()
+            now = self.now(place)
             self._cause = stamped(self._cause, id=new_id(), source=place.id, time=now)
             self._is_stamped = True
         return self._cause
+
+    def now(self, place: Place) -> datetime:
+        """When it was: one time for all who look, and for its handler, if that was told."""
+        if self._now is None:
+            self._now = place.env.now()
+        return self._now
 
 
 def carry_out(place: Place, directive: Directive, origin: Origin) -> None:
@@ -131,7 +139,7 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
     if isinstance(to, AgentRef):
         _send(place, to.place, signal)
     elif to is None:
-        publish(place, signal)
+        _publish(place, signal, origin)
     else:
         receiver = receiver_of(place, to)
         if receiver is None:
@@ -191,7 +199,7 @@ def _send(sender: Place, receiver: Place, signal: Signal) -> None:
 
 def _stamped(place: Place, signal: Signal, origin: Origin) -> Signal:
     caused = caused_by(signal, origin.cause(place))
-    return stamped(caused, id=new_id(), source=place.id, time=place.env.now())
+    return stamped(caused, id=new_id(), source=place.id, time=origin.now(place))
 
 
 _BUS: Final = "bus"
@@ -245,6 +253,13 @@ class Publishing:
             publish(other, signal)
 
         place.bury_directive(Emit(signal), AgentStopped(place.id), again)
+
+
+def _publish(place: Place, signal: Signal, origin: Origin) -> None:
+    bus = place.env.bus_of(partition_of(place.id))
+    if bus is not None and bus.is_read(signal.type):
+        signal = _stamped(place, signal, origin)
+    publish(place, signal)
 
 
 def publish(place: Place, signal: Signal, standing: Standing | None = None) -> None:

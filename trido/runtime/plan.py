@@ -31,6 +31,8 @@ class Plan:
     """Takes effect with the commit."""
     now: datetime | None = None
     """What time it is, if there is any of that: a clock that fails does so before the commit."""
+    turn_now: datetime | None = None
+    """What time it was for the handler, if it took the turn."""
     reply: Reply | None = None
     """The answer to this turn's call, if it is not the state."""
     defers: bool = False

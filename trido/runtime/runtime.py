@@ -10,6 +10,7 @@ import trio
 from attrs import evolve, frozen
 
 from trido.agents import Signal
+from trido.agents.stamps import stamped
 from trido.errors import SpecError
 from trido.runtime.agent import Agent, SpecOptions
 from trido.runtime.bus import Bus
@@ -19,6 +20,7 @@ from trido.runtime.environment import Environment
 from trido.runtime.errors import IntakeClosed, NoSuchAgent
 from trido.runtime.family import AS_STARTED
 from trido.runtime.history import History, history_of
+from trido.runtime.ids import new_id
 from trido.runtime.keyed import Keys, check_key
 from trido.runtime.monitors import MonitorHandle
 from trido.runtime.partition import check_partition, id_in, partition_of
@@ -258,6 +260,8 @@ class Runtime:
         is cancelled while it waits, those others keep the signal, and whoever still had no room
         does not get it.
 
+        Whoever reads it from a stream sees its stamps: it is given those that it does not have.
+
         Checkpoints: always.
 
         Raises:
@@ -268,7 +272,10 @@ class Runtime:
             await trio.lowlevel.checkpoint()
             ended = self._root.has_ended
             raise (SupervisorStopped if ended else IntakeClosed)(self._root.id)
-        await self._bus("publish", partition).publish(signal)
+        await self._bus("publish", partition).publish(signal, self._stamped)
+
+    def _stamped(self, signal: Signal) -> Signal:
+        return stamped(signal, id=new_id(), source=self._root.id, time=self.env.now())
 
     def subscribe(
         self,

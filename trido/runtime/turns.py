@@ -121,10 +121,11 @@ def _serve_observed(run: AgentRun[Any], route: Route | Hook, data: Any, envelope
     probe = run.place.env.probe
     if probe is not None:
         probe.begun(run.place, envelope)
-    state, directives = _decide(run, route, data, envelope)
+    turn = turn_of(run, envelope) if route.takes_turn else NO_TURN
+    state, directives = _decide(run, route, data, envelope, turn)
     if probe is not None:
         probe.decided(run.place, envelope, directives)
-    _plan_and_commit(run, envelope, state, directives)
+    _plan_and_commit(run, envelope, state, directives, turn)
 
 
 def serve_hook(run: AgentRun[S], hook: Hook | None, signal: Signal) -> EffectfulTurn[S] | None:
@@ -145,10 +146,9 @@ def serve_hook(run: AgentRun[S], hook: Hook | None, signal: Signal) -> Effectful
 
 
 def _decide(
-    run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope
+    run: AgentRun[S], route: Route | Hook, data: Any, envelope: Envelope, turn: Turn
 ) -> tuple[S, tuple[Directive, ...]]:
     place = run.place
-    turn = turn_of(run, envelope) if route.takes_turn else NO_TURN
     place.in_turn = True
     watchdog = place.env.watchdog
     if watchdog is not None:
@@ -251,17 +251,21 @@ def _check_and_commit(run: AgentRun[S], turn: EffectfulTurn[S], decision: object
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
         run.crash(error, turn.envelope)
     else:
-        _plan_and_commit(run, turn.envelope, state, directives)
+        _plan_and_commit(run, turn.envelope, state, directives, turn.turn)
 
 
 # Commit -------------------------------------------------------------------------------------------
 
 
 def _plan_and_commit(
-    run: AgentRun[S], envelope: Envelope, state: S, directives: tuple[Directive, ...]
+    run: AgentRun[S],
+    envelope: Envelope,
+    state: S,
+    directives: tuple[Directive, ...],
+    turn: Turn = NO_TURN,
 ) -> None:
     try:
-        plan = _plan(run.place, directives) if directives else None
+        plan = _plan(run.place, directives, turn) if directives else None
     except Overloaded as error:
         _refuse(run, envelope, error)
     except BaseException as error:  # noqa: ASYNC103  # the end of the run
@@ -296,7 +300,7 @@ def _refuse(run: AgentRun[Any], envelope: Envelope, error: AgentError) -> None:
         run.place.fail(envelope, error)
 
 
-def _plan(place: AgentPlace[Any], directives: tuple[Directive, ...]) -> Plan:
+def _plan(place: AgentPlace[Any], directives: tuple[Directive, ...], turn: Turn) -> Plan:
     """What is to be done.
 
     Raises:
@@ -308,6 +312,8 @@ def _plan(place: AgentPlace[Any], directives: tuple[Directive, ...]) -> Plan:
         raise Overloaded(place.id)
     if plan.timing:
         plan.now = place.env.now()
+    if turn is not NO_TURN:
+        plan.turn_now = turn.now
     return plan
 
 
@@ -332,7 +338,7 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     if plan.now is not None:
         place.timers.apply(plan.timing, plan.now, revision, instant=envelope.is_instant)
     answer(place, envelope, plan, state)
-    origin, probe = Origin(envelope.signal), place.env.probe
+    origin, probe = Origin(envelope.signal, plan.turn_now), place.env.probe
     for directive in plan.errands:
         if probe is None:
             carry_out(place, directive, origin)
