@@ -143,10 +143,13 @@ class AgentRef(Address, Generic[S_co]):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            if not await self.place.stop():
-                await trio.lowlevel.cancel_shielded_checkpoint()
-        except ChildNotFound:  # it has left by then; if only to sleep, it is stopped there
+            has_waited = await self.place.stop()
+        except ChildNotFound:
+            has_waited = True
+        if self.place.asleep is not None:  # it has left only to sleep, before that was its turn
             await self.stop()
+        elif not has_waited:
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def revive(self) -> None:
         """Run an agent again that is parked, with an empty window; wait until it is ready.
