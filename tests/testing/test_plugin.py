@@ -206,7 +206,7 @@ def test_a_plan_is_refused_as_soon_as_it_is_known_that_it_cannot_happen(
             await starts()
             assert False, "there was no crash"
     """
-    result = run(pytester, code, *trio_or_not, "--log-disable=trido")
+    result = run(pytester, code, *trio_or_not)
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(
         [

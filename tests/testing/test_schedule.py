@@ -108,6 +108,18 @@ def test_a_plan_that_does_not_happen_fails() -> None:
         testing.run_seeds(main, plan=late, seeds=2)
 
 
+def test_what_is_never_over_says_where_it_was() -> None:
+    async def waits() -> None:
+        async with trido.open_runtime(), trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
+
+    with pytest.raises(testing.NotOver) as caught:
+        testing.run(waits, lasts=60)
+    line = waits.__code__.co_firstlineno + 3
+    assert f"it was at {__file__}:{line}" in caught.value.__notes__
+
+
 def test_instruments_look_on() -> None:
     class Steps(trio.abc.Instrument):
         taken = 0

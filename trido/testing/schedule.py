@@ -33,7 +33,7 @@ from trido.testing.plan_check import check
 from trido.testing.plan_errors import NotOver, NotReached
 from trido.testing.plan_faults import Fault
 from trido.testing.plan_survey import Survey
-from trido.testing.schedule_guard import Guard
+from trido.testing.schedule_guard import Guard, place_in
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -148,11 +148,19 @@ class Scenario(Generic[T]):
                 return result
 
         async def scenario() -> T:
+            waited_at: str | None = None
             with scope, guard:
-                result = await played()
+                try:
+                    result = await played()
+                except BaseException as error:
+                    waited_at = place_in(error)
+                    raise
                 if not scope.cancel_called:
                     return result  # else it is not over, even if it took no notice of that
-            raise NotOver(budget.taken, trio.current_time())
+            not_over = NotOver(budget.taken, trio.current_time())
+            if waited_at is not None:
+                not_over.add_note(f"it was at {waited_at}")
+            raise not_over
 
         clock = clock or MockClock(autojump_threshold=0)
         with seeded(self.seed), guard.told(), looked_at(clock, self.patience):

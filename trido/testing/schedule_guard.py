@@ -187,6 +187,18 @@ def _is_watchdog(frame: FrameType | None) -> bool:  # pragma: no cover - as abov
     return frame is not None and frame.f_globals.get("__name__") == "trido.runtime.watchdog"
 
 
+def place_in(error: BaseException) -> str | None:
+    """The last place of the user's own that an error came from: ``file:line``; None if none."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if _is_users(trace.tb_frame):
+            found = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    for one in getattr(error, "exceptions", ()):
+        found = place_in(one) or found
+    return found
+
+
 def _place(frame: FrameType | None) -> str:  # pragma: no cover - as above
     first = frame
     while frame is not None and not _is_users(frame):
