@@ -43,6 +43,31 @@ for _name in _CHANGES.split():
 EMPTY: Final = FrozenDict()
 
 
+@final
+class FrozenList(tuple[Any, ...]):
+    """What a list becomes: a tuple, of the same hash, that also equals a list of the same items.
+
+    So what was sent equals what came, as it does for a `FrozenDict`; and all that reads tuples
+    reads it.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return tuple.__eq__(self, tuple(other) if isinstance(other, list) else other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+    def __copy__(self) -> FrozenList:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> FrozenList:
+        return self
+
+
 def freeze(value: object) -> Any:
     """``value`` with every dict, list and set in it frozen; all else is the same object.
 
@@ -64,6 +89,10 @@ def _frozen_dict(value: dict[Any, Any]) -> FrozenDict:
     return FrozenDict({key: freeze(item) for key, item in value.items()})
 
 
+def _frozen_list(value: Iterable[Any]) -> FrozenList:
+    return FrozenList(map(freeze, value))
+
+
 def _frozen_items(value: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(map(freeze, value))
 
@@ -74,7 +103,8 @@ def _itself(value: Any) -> Any:
 
 _FREEZERS: Final[dict[type, Callable[[Any], Any]]] = {
     FrozenDict: _itself,
-    list: _frozen_items,
+    FrozenList: _itself,
+    list: _frozen_list,
     tuple: _frozen_items,
     set: frozenset,
     bytearray: bytes,

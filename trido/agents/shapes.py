@@ -17,7 +17,7 @@ from typing import Any, Final, final
 from attrs import field, frozen
 
 from trido.agents.errors import InvalidData
-from trido.agents.frozen import FrozenDict
+from trido.agents.frozen import FrozenDict, FrozenList
 from trido.agents.glance import never
 from trido.agents.secrets import is_secret_name, redacted
 
@@ -52,7 +52,12 @@ def got(value: object) -> str:
     return _GOT.get(type(value), type(value).__name__)
 
 
-_GOT: Final[dict[type, str]] = {FrozenDict: "dict", tuple: "list", type(None): "None"}
+_GOT: Final[dict[type, str]] = {
+    FrozenDict: "dict",
+    FrozenList: "list",
+    tuple: "list",
+    type(None): "None",
+}
 
 
 def expected(path: str, shape: Shape, value: object) -> InvalidData:

@@ -9,9 +9,10 @@ from typing import Any, Final, final
 from trido.agents.codec.coder import SCALARS, Coder, Native, Types, made, misfit
 from trido.agents.codec.errors import Misfit
 from trido.agents.codec.text import write
-from trido.agents.frozen import FrozenDict, freeze
+from trido.agents.frozen import FrozenDict, FrozenList, freeze
 
 _ARRAYS: Final = (list, tuple)
+_TUPLES: Final[Types] = frozenset({tuple, FrozenList})
 _TABLES: Final[Types] = frozenset({dict, FrozenDict, MappingProxyType})
 
 
@@ -40,18 +41,19 @@ def _loaded(item: Coder, data: Iterable[Any]) -> list[Any]:
 class Array(Coder):
     """Any number of items of one type. What has no order is written in one."""
 
-    __slots__ = ("_item", "_kind", "_make", "_sorted")
+    __slots__ = ("_item", "_kind", "_kinds", "_make", "_sorted")
 
     def __init__(self, name: str, make: Callable[[list[Any]], Any], item: Coder) -> None:
         self._kind = type(make([]))
-        super().__init__(name, frozenset({self._kind}))
+        self._kinds: Types = _TUPLES if self._kind is tuple else frozenset({self._kind})
+        super().__init__(name, self._kinds)
         self._make = make
         self._item = item
         self._sorted = self._kind in (set, frozenset)
 
     def dump(self, value: Any) -> Any:
         """A list of the items."""
-        if type(value) is not self._kind:
+        if type(value) not in self._kinds:
             raise misfit(self._kind.__name__, value)
         found = _dumped(self._item, value)
         return sorted(found, key=write) if self._sorted else found
@@ -70,12 +72,12 @@ class Fixed(Coder):
     __slots__ = ("_items",)
 
     def __init__(self, name: str, items: tuple[Coder, ...]) -> None:
-        super().__init__(name, frozenset({tuple}))
+        super().__init__(name, _TUPLES)
         self._items = items
 
     def dump(self, value: Any) -> Any:
         """A list of the items."""
-        if type(value) is not tuple:
+        if type(value) not in _TUPLES:
             raise misfit(self.name, value)
         return self._each(value, lambda item, one: item.dump(one))
 
@@ -151,7 +153,7 @@ class Loose(Coder):
         kind: Any = type(value)
         if kind in SCALARS:
             return value
-        if kind is tuple:
+        if kind in _TUPLES:
             return _dumped(self, value)
         if kind in (dict, FrozenDict):
             return dict(zip(_dumped(_KEY, value), _dumped(self, value.values()), strict=True))
