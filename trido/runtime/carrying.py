@@ -31,6 +31,7 @@ from trido.runtime.monitors import down, exits
 from trido.runtime.partition import named_by, partition_of
 from trido.runtime.ref import AgentRef
 from trido.runtime.standing import Standing, give_up
+from trido.runtime.throttle import pace
 
 if TYPE_CHECKING:
     from trido.runtime.bus import Bus
@@ -44,9 +45,13 @@ Place: TypeAlias = "AgentPlace[Any]"
 class Origin:
     """The turn that committed a directive."""
 
-    __slots__ = ("_cause", "_is_stamped", "_now")
+    __slots__ = ("_cause", "_is_stamped", "_now", "is_instant")
 
-    def __init__(self, cause: Signal, now: datetime | None = None) -> None:
+    def __init__(
+        self, cause: Signal, now: datetime | None = None, *, is_instant: bool = False
+    ) -> None:
+        self.is_instant: bool = is_instant
+        """Whether the agent itself brought it about, without a delay."""
         self._cause = cause
         self._is_stamped = False
         self._now = now
@@ -87,7 +92,6 @@ def carry_out(place: Place, directive: Directive, origin: Origin) -> None:
 # Signals ------------------------------------------------------------------------------------------
 
 
-@final
 class Emitted(Envelope):
     """A signal that an agent emitted to another: in its outbox as long as there is no room."""
 
@@ -127,6 +131,15 @@ class Emitted(Envelope):
         self._sender.bury(self.signal, AgentStopped(self._sender.id), to=self._receiver.ref)
 
 
+@final
+class Echo(Emitted):
+    """A signal that an agent emitted to itself."""
+
+    __slots__ = ()
+
+    is_instant: bool = True
+
+
 def _emit(place: Place, emit: Emit, origin: Origin) -> None:
     to = emit.to
     if isinstance(to, Via):
@@ -137,7 +150,7 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
     if origin.can_be_traced:  # who follows a trace sees where it leads; nobody else pays for it
         signal = _stamped(place, signal, origin)
     if isinstance(to, AgentRef):
-        _send(place, to.place, signal)
+        _send(place, to.place, signal, origin)
     elif to is None:
         _publish(place, signal, origin)
     else:
@@ -145,7 +158,7 @@ def _emit(place: Place, emit: Emit, origin: Origin) -> None:
         if receiver is None:
             _not_there(place, to, signal)
         else:
-            _send(place, receiver, signal)
+            _send(place, receiver, signal, origin)
 
 
 @final
@@ -161,7 +174,7 @@ class Sent:
 
     def send(self, receiver: Place) -> None:
         """It is there."""
-        _send(self._sender, receiver, self._signal)
+        self._sender.outbox.put(receiver, Emitted(self._signal, self._sender, receiver))
 
     def bury(self, error: AgentError) -> None:
         """It will not be."""
@@ -193,8 +206,13 @@ def receiver_of(place: Place, to: Address | str) -> Place | None:
     return place.parent if to == PARENT else place.env.named_by(place, to)
 
 
-def _send(sender: Place, receiver: Place, signal: Signal) -> None:
-    sender.outbox.put(receiver, Emitted(signal, sender, receiver))
+def _send(sender: Place, receiver: Place, signal: Signal, origin: Origin) -> None:
+    if receiver is not sender:
+        sender.outbox.put(receiver, Emitted(signal, sender, receiver))
+        return
+    if origin.is_instant:
+        pace(sender, signal.type)
+    sender.outbox.put(receiver, Echo(signal, sender, receiver))
 
 
 def _stamped(place: Place, signal: Signal, origin: Origin) -> Signal:

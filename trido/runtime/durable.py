@@ -462,6 +462,7 @@ class Durable(Generic[S]):
                 break  # it is in the journal, for a later run
             attempts = ahead.write.directives[index].attempts
             standing = self.ledger.open((ahead.revision, index), ahead.cause, attempts)
+            standing.is_instant = ahead.envelope.is_instant
             place.carry_out(directive, standing)
         if plan.stops:
             self._stop()

@@ -27,7 +27,7 @@ class Envelope:
     planned: datetime | None = None
     """When the timer that sent it was to fire, if one did."""
     is_instant: bool = False
-    """A timer without a delay sent it."""
+    """The agent itself sent it, without a delay."""
     is_patient: bool = False
     """It waits for room, whatever the agent does with others that find none."""
     heeds_begin: ClassVar[bool] = False

@@ -21,6 +21,7 @@ from trido.runtime.family import FamilyErrand
 from trido.runtime.knocking import knock
 from trido.runtime.partition import named_by
 from trido.runtime.standing import Standing, bury, give_up
+from trido.runtime.throttle import pace
 
 if TYPE_CHECKING:
     from trido.runtime.place import AgentPlace
@@ -118,8 +119,14 @@ class Sent:
 
     def send(self, receiver: Place) -> None:
         """It is there."""
-        posted = Posted(self._emit, self._sender, receiver, self._standing)
-        self._sender.outbox.put(receiver, posted)
+        sender, signal = self._sender, self._emit.signal
+        if receiver is not sender:
+            posted = Posted(self._emit, sender, receiver, self._standing)
+        else:
+            if self._standing.is_instant:
+                pace(sender, signal.type)
+            posted = PostedToItself(self._emit, sender, receiver, self._standing)
+        sender.outbox.put(receiver, posted)
 
     def bury(self, error: AgentError) -> None:
         """It is not, or its sender waits no more."""
@@ -130,7 +137,6 @@ class Sent:
             self._standing.settle("dead", "there is no such agent")
 
 
-@final
 class Posted(Envelope):
     """A signal that a durable agent emitted to another: in its outbox until it was served."""
 
@@ -187,3 +193,12 @@ class Posted(Envelope):
         self._is_over = True
         self._receiver.mailbox.withdraw(self)
         give_up(self._sender, self._emit, self._standing, AgentStopped(self._sender.id))
+
+
+@final
+class PostedToItself(Posted):
+    """A signal that a durable agent emitted to itself."""
+
+    __slots__ = ()
+
+    is_instant: bool = True

@@ -60,6 +60,7 @@ class Standing:
         "has_begun",
         "id",
         "is_counted",
+        "is_instant",
         "is_unknown",
         "status",
         "why",
@@ -71,6 +72,8 @@ class Standing:
         """The revision of its turn, and which directive of that turn it is."""
         self.cause: Signal = cause
         """The signal whose turn committed it."""
+        self.is_instant: bool = False
+        """That signal came from the agent itself, without a delay."""
         self.attempts: int = attempts
         """How many are counted."""
         self.is_counted: bool = True

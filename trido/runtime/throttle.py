@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import trio
+
+if TYPE_CHECKING:
+    from trido.runtime.dispatcher import Alarm
+    from trido.runtime.place import AgentPlace
 
 NO_DELAY: Final = 0.001
 """Less than so many seconds is no delay."""
 SPINS: Final = 100
-"""So many timers without a delay in one second, each set by the one before, are too many."""
+"""So many signals to itself in one second, each brought about by the one before, are too many."""
 BREATH: Final = 0.01
 """How many seconds each of them then has for itself."""
 
@@ -47,6 +51,40 @@ class Throttle:
             return 0.0
         self._free = max(self._free, now) + BREATH
         return self._free - now
+
+
+@final
+class Pause:
+    """An item of an outbox: what comes after it in its lane waits until a time."""
+
+    __slots__ = ("_alarm", "_due", "_lane")
+
+    def __init__(self, lane: AgentPlace[Any], due: float) -> None:
+        self._lane = lane
+        self._due = due
+        self._alarm: Alarm | None = None
+
+    def begin(self) -> bool:
+        """Wait."""
+        self._alarm = self._lane.dispatcher.at(self._due, self)
+        return False
+
+    def ring(self) -> None:
+        """Time has come."""
+        self._alarm = None
+        self._lane.outbox.done(self._lane)
+
+    def give_up(self) -> None:
+        """Its agent has ended."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+
+def pace(place: AgentPlace[Any], type: str) -> None:
+    """An agent goes round once more by a signal to itself: have that wait, if it is too often."""
+    seconds = place.timers.breath(type)
+    if seconds:
+        place.outbox.put(place, Pause(place, trio.current_time() + seconds))
 
 
 _LOG: Final = logging.getLogger("trido")

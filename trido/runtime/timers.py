@@ -159,11 +159,13 @@ class Timers:
         self._go_on(timer)
 
     def _breath(self, timer: Timer) -> float:
-        if not timer.is_instant:
-            return 0.0
+        return self.breath(timer.directive.signal.type) if timer.is_instant else 0.0
+
+    def breath(self, type: str) -> float:
+        """The agent goes round once more by a signal of this type: how many seconds to wait."""
         if self._throttle is None:
             self._throttle = Throttle()
-        return self._throttle.delay(self._place.id, timer.directive.signal.type)
+        return self._throttle.delay(self._place.id, type)
 
     # Time -----------------------------------------------------------------------------------
 

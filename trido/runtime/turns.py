@@ -105,7 +105,7 @@ def _emits_one(
     if place._outbox or place._runs is not None:
         return False
     _commit(run, envelope, state, None)
-    carry_out(place, emit, Origin(envelope.signal))
+    carry_out(place, emit, Origin(envelope.signal, is_instant=envelope.is_instant))
     return True
 
 
@@ -338,7 +338,8 @@ def _commit_and_act(run: AgentRun[S], envelope: Envelope, state: S, plan: Plan) 
     if plan.now is not None:
         place.timers.apply(plan.timing, plan.now, revision, instant=envelope.is_instant)
     answer(place, envelope, plan, state)
-    origin, probe = Origin(envelope.signal, plan.turn_now), place.env.probe
+    origin = Origin(envelope.signal, plan.turn_now, is_instant=envelope.is_instant)
+    probe = place.env.probe
     for directive in plan.errands:
         if probe is None:
             carry_out(place, directive, origin)
