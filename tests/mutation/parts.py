@@ -70,7 +70,7 @@ PARTS: Final[dict[str, Part]] = {
     "supervisor": Part(
         _SHELL,
         (
-            _files("tests/supervision/test_", "heard ports read"),
+            _files("tests/supervision/test_", "heard ports read settings"),
             (*_conformance("observers f_api b_restart_types g_auto_shutdown"), _NOT_C094),
             (
                 *_conformance("block_and_api h_trio how_a_run_ends stop_and_kill heartbeat"),
