@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from attrs import field, frozen
 
 import trido
 from trido import events
@@ -64,11 +63,17 @@ class Board:
         return None
 
 
-@frozen(eq=False)
 class Played(Spec[None]):
-    board: Board
-    child_id: str = "a"
-    policy: ChildPolicy = field(factory=ChildPolicy)
+    def __init__(self, board: Board, id: str = "a", policy: ChildPolicy | None = None) -> None:
+        self.board, self._id, self._policy = board, id, policy or ChildPolicy()
+
+    @property
+    def child_id(self) -> str:
+        return self._id
+
+    @property
+    def policy(self) -> ChildPolicy:
+        return self._policy
 
 
 @as_place.register
