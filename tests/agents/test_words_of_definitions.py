@@ -174,7 +174,7 @@ class HoldsChanges:
 
 @frozen
 class Defaults:
-    items: Any = attrs.field(factory=list)
+    items: Any = attrs.field(factory=deque)
 
 
 def test_a_state_is_a_frozen_class_with_defaults() -> None:
@@ -190,7 +190,7 @@ def test_a_state_is_a_frozen_class_with_defaults() -> None:
 
 
 def test_a_state_is_immutable_all_the_way_down() -> None:
-    allowed = "immutable all the way down: tuple, frozenset, Mapping, frozen classes"
+    allowed = "immutable all the way down: tuple, frozenset, dict, Mapping, frozen classes"
     for state, field, declared in [
         (HoldsDeque, "HoldsDeque.items", deque[int] | None),
         (HoldsHolder, "HoldsDeque.items", deque[int] | None),
@@ -200,12 +200,11 @@ def test_a_state_is_immutable_all_the_way_down() -> None:
             f"Agent 'words': {field}={declared!r}", allowed
         )
     assert refused(trido.Agent, "words", state=Defaults) == no(
-        "Agent 'words': Defaults.items=[]",
-        "a default that cannot change, such as trido.freeze() makes of a dict",
+        "Agent 'words': Defaults.items=deque([])", "a default that cannot change"
     )
 
 
-@pytest.mark.parametrize("declared", [bytearray, list, dict, set, deque])
+@pytest.mark.parametrize("declared", [bytearray, list, set, deque])
 def test_no_field_of_a_state_can_change(declared: type) -> None:
     fields = {"it": attrs.field(default=None, type=declared)}
     state = attrs.make_class("Kept", fields, frozen=True)
@@ -231,7 +230,7 @@ def test_a_frozen_dataclass_in_a_state_is_looked_into() -> None:
     assert trido.Agent("words", state=state_of(FrozenData)).name == "words"
     assert refused(trido.Agent, "words", state=state_of(FrozenHolder)) == no(
         f"Agent 'words': FrozenHolder.items={tuple[list[int], ...]!r}",
-        "immutable all the way down: tuple, frozenset, Mapping, frozen classes",
+        "immutable all the way down: tuple, frozenset, dict, Mapping, frozen classes",
     )
 
 

@@ -163,7 +163,7 @@ def test_frozen_data_stays_what_it_is_and_refuses_to_change() -> None:
     assert type(pickle.loads(pickle.dumps(EMPTY))) is FrozenDict
     with pytest.raises(TypeError) as caught:
         data["a"] = 1
-    assert str(caught.value) == "the data of a signal does not change"
+    assert str(caught.value) == "the data of a signal or a state does not change"
     assert str(too_deep("it", "data", [1])) == no(
         "it: data=<class 'list'>", "data nested less deeply, and not in itself"
     )

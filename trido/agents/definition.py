@@ -279,7 +279,7 @@ class Definition(Generic[S]):
         else:
             new, directives = self._parts(route, decision)
         if not (new is state or self.state.follows(new, state)):
-            self.state.check(new, state)
+            new = self.state.check(new, state)
         return new, directives
 
     def _parts(self, route: Route | Hook, decision: object) -> tuple[S, tuple[Directive, ...]]:

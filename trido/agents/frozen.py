@@ -20,7 +20,7 @@ class FrozenDict(dict[Any, Any]):
     __slots__ = ()
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("the data of a signal does not change")
+        raise TypeError("the data of a signal or a state does not change")
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

@@ -13,7 +13,7 @@ import attrs
 from attrs import field, frozen
 
 from trido.agents.errors import InvalidData, InvalidDecision
-from trido.agents.frozen import FrozenDict
+from trido.agents.frozen import TOO_DEEP, FrozenDict, freeze
 from trido.agents.glance import glance_at_change
 from trido.agents.schema import Names, Record, Schema, fields, hints
 from trido.agents.shapes import Shape
@@ -31,17 +31,20 @@ _MUTABLE: Final = (
     abc.MutableMapping,
     abc.MutableSet,
 )
+_ALLOWED: Final = "tuple, frozenset, dict, Mapping, frozen classes"
 
 
 @final
 class StateClass(Generic[S]):
     """A frozen attrs class whose fields all have defaults, and whose fields cannot change either.
 
+    A dict, list or set that a field is given is frozen: see `trido.freeze`.
+
     Raises:
       SpecError: the class is not one.
     """
 
-    __slots__ = ("_check", "cls", "follows", "initial", "shape")
+    __slots__ = ("_check", "_freezes", "cls", "follows", "initial", "shape")
 
     def __init__(self, of: str, cls: Any, names: Names) -> None:
         if not (isinstance(cls, type) and attrs.has(cls) and is_frozen(cls)):
@@ -52,20 +55,45 @@ class StateClass(Generic[S]):
         self._check = _unchanging(self.shape)
         self.follows: Callable[[Any, Any], bool] = glance_at_change(cls, self._check.checks)
         """Whether a glance shows that a value is a state of this class, and passes `check`."""
+        checks = self._check.checks
+        self._freezes = tuple(name for name, shape in checks if isinstance(shape, Unchanging))
         _refuse_mutable(of, cls, names, set())
         try:
-            self.initial: S = cast("S", cls())
+            initial = cast("S", cls())
         except TypeError as error:
             allowed = f"a class whose fields all have defaults ({error})"
             raise SpecError("state", cls, allowed, of=of) from error
+        self.initial: S = self.frozen(initial)
         _refuse_mutable_defaults(of, self.initial, self._check)
 
-    def check(self, new: S, old: S) -> None:
-        """Raise `InvalidDecision` if a field that is new in ``new`` has not its declared type."""
+    def check(self, new: S, old: S) -> S:
+        """``new``, `frozen`, if all that is new in it has its declared type.
+
+        Raises:
+          InvalidDecision: a field has not.
+        """
         try:
+            new = self.frozen(new)
             self._check.check(new, before=old)
         except InvalidData as error:
             raise InvalidDecision(f"the new state is no {self.cls.__name__}: {error}") from None
+        return new
+
+    def frozen(self, state: S) -> S:
+        """``state``, or if a field of it can change, a copy that has it frozen.
+
+        Raises:
+          InvalidData: something is nested too deeply, or in itself.
+        """
+        given = {name: getattr(state, name) for name in self._freezes}
+        mutable = {name: one for name, one in given.items() if _is_mutable(one)}
+        if not mutable:
+            return state
+        # Its own fields may be derived or converted: made anew, it could be another.
+        state = copy.copy(state)
+        for name, one in mutable.items():
+            object.__setattr__(state, name, _frozen(name, one))
+        return state
 
 
 @final
@@ -80,7 +108,8 @@ class Unchanging(Shape):
     def __attrs_post_init__(self) -> None:
         name = f"{self.shape.name} that cannot change (see trido.freeze)"
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "exact", self.shape.exact)
+        exact = self.shape.exact
+        object.__setattr__(self, "exact", exact - {dict} | {FrozenDict} if dict in exact else exact)
 
     def accepts(self, value: object) -> bool:
         """Whether it is one, and cannot change."""
@@ -89,6 +118,13 @@ class Unchanging(Shape):
     def build(self, value: Any, path: str) -> Any:
         """As the shape does."""
         return self.shape.build(value, path)
+
+
+def _frozen(name: str, value: object) -> Any:
+    try:
+        return freeze(value)
+    except RecursionError:
+        raise InvalidData(f"$.{name}", f"expected {TOO_DEEP}") from None
 
 
 def _unchanging(record: Record) -> Record:
@@ -121,8 +157,8 @@ def _refuse_mutable(of: str, cls: type, names: Names, seen: set[type]) -> None:
     for name in (one.name for one in fields(cls)):
         declared = declarations.get(name, Any)
         for part in _parts(declared):
-            if issubclass(part, _MUTABLE) or not is_frozen(part):
-                allowed = "immutable all the way down: tuple, frozenset, Mapping, frozen classes"
+            if part is not dict and (issubclass(part, _MUTABLE) or not is_frozen(part)):
+                allowed = f"immutable all the way down: {_ALLOWED}"
                 raise SpecError(f"{cls.__name__}.{name}", declared, allowed, of=of)
             if part not in seen and (attrs.has(part) or dataclasses.is_dataclass(part)):
                 _refuse_mutable(of, part, names, seen)
@@ -132,7 +168,7 @@ def _refuse_mutable_defaults(of: str, initial: object, record: Record) -> None:
     for name in (name for name, shape in record.checks if isinstance(shape, Unchanging)):
         value = getattr(initial, name)
         if _is_mutable(value):
-            allowed = "a default that cannot change, such as trido.freeze() makes of a dict"
+            allowed = "a default that cannot change"
             raise SpecError(f"{record.name}.{name}", value, allowed, of=of)
 
 

@@ -109,7 +109,7 @@ class StateCodec(Generic[S]):
         except Misfit as error:
             raise Undecodable(self._what, f"${error.path}", error.rule) from None
         try:
-            return cast("S", self._coder.load(fields))
+            return self.definition.state.frozen(cast("S", self._coder.load(fields)))
         except Misfit as error:
             raise Undecodable(self._what, f"${error.path}", error.rule + _CHANGED) from None
 

@@ -83,7 +83,8 @@ def states(agent: Definition[S], *, types: Types | None = None) -> st.SearchStra
       SpecError: ``agent`` is none.
     """
     _check(agent, "states")
-    return cast("st.SearchStrategy[S]", Values(types or {}).of(agent.state.shape))
+    drawn = cast("st.SearchStrategy[S]", Values(types or {}).of(agent.state.shape))
+    return drawn.map(agent.state.frozen)
 
 
 def turns() -> st.SearchStrategy[Turn]:
