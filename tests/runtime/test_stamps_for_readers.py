@@ -1,4 +1,4 @@
-"""Whoever reads signals from a stream sees their stamps."""
+"""Whoever wants to read stamped signals from a stream does."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def teller(**settings: Any) -> trido.Agent[Seen]:
 
 async def read(rt: trido.Runtime, sent: trido.Signal, count: int) -> list[trido.Signal]:
     ref = rt.find("a") or await rt.start_agent(teller(), id="a")
-    with rt.subscribe("out") as signals:
+    with rt.subscribe("out", stamped=True) as signals:
         await ref.call(sent)
         return [await anext(signals) for _ in range(count)]
 
@@ -70,7 +70,7 @@ async def test_what_an_agent_emits_is_stamped_for_who_reads_it(type: str, id: st
 
 async def test_what_is_published_is_stamped_anew_for_who_reads_it() -> None:
     async with trido.open_runtime() as rt:
-        with rt.subscribe("out") as first, rt.subscribe("**") as second:
+        with rt.subscribe("out", stamped=True) as first, rt.subscribe("**") as second:
             await rt.publish(OUT)
             await trio.sleep(1)
             await rt.publish(OUT)
@@ -84,7 +84,7 @@ async def test_what_is_published_is_stamped_anew_for_who_reads_it() -> None:
         assert got[1].time == got[0].time + timedelta(seconds=1)
 
 
-async def test_what_nobody_reads_is_not_stamped() -> None:
+async def test_what_nobody_wants_stamped_is_not() -> None:
     heard: list[trido.Signal] = []
     agent = trido.Agent("hears", state=Seen, subscribe=("out",))
 
@@ -95,7 +95,14 @@ async def test_what_nobody_reads_is_not_stamped() -> None:
 
     async with trido.open_runtime() as rt:
         await rt.start_agent(agent, id="hears")
-        with rt.subscribe("other"):
+        with rt.subscribe("other", stamped=True), rt.subscribe("out") as signals:
             await rt.publish(OUT)
             await rt.agent("hears").call(OUT)
+            assert await anext(signals) == OUT
     assert heard == [OUT, OUT]
+
+
+async def test_stamped_is_yes_or_no() -> None:
+    async with trido.open_runtime() as rt:
+        with pytest.raises(trido.SpecError, match="stamped"):
+            rt.subscribe("out", stamped=1)  # type: ignore[arg-type]

@@ -110,7 +110,11 @@ class Bus:
     # Subscribers ----------------------------------------------------------------------------
 
     def subscribe(
-        self, *patterns: str, buffer: int = 1024, overflow: StreamOverflow = "drop_oldest"
+        self,
+        *patterns: str,
+        buffer: int = 1024,
+        overflow: StreamOverflow = "drop_oldest",
+        stamped: bool = False,
     ) -> Subscription:
         """A stream of the signals whose types fit one of these patterns, from ``with`` on.
 
@@ -122,11 +126,14 @@ class Bus:
           overflow: what happens to one more: the publisher waits (``"block"``), or a signal is
             dropped: this one (``"drop_newest"``) or the one that waited longest
             (``"drop_oldest"``).
+          stamped: whether each signal is to have an id, a source and a time: those that are sent
+            on to elsewhere need them.
 
         Raises:
           SpecError: an argument is not what it may be.
         """
-        return Subscription(self, check_patterns("subscribe", patterns), buffer, overflow)
+        checked = check_patterns("subscribe", patterns)
+        return Subscription(self, checked, buffer, overflow, stamped=stamped)
 
     def add(self, subscriber: Subscriber, patterns: Iterable[str]) -> None:
         """From now on, offer it the signals that fit one of these patterns; each of them once."""
@@ -155,9 +162,9 @@ class Bus:
 
     # Signals --------------------------------------------------------------------------------
 
-    def is_read(self, type: str) -> bool:
-        """Whether a signal of this type comes to a reader, who sees its stamps."""
-        return any(isinstance(one, Subscription) for one in self._index.match(type))
+    def wants_stamps(self, type: str) -> bool:
+        """Whether a signal of this type comes to a reader who wants it stamped."""
+        return any(isinstance(one, Subscription) and one.stamped for one in self._index.match(type))
 
     def offer(self, signal: Signal, done: Callable[[], None]) -> Delivery | None:
         """Offer a signal to everybody, without waiting for anybody.
@@ -184,14 +191,14 @@ class Bus:
         is cancelled while it waits, those others keep the signal, and whoever still had no room
         does not get it.
 
-        ``stamp`` is called with it if it comes to a reader.
+        ``stamp`` is called with it if it comes to a reader who wants it stamped.
 
         Checkpoints: always.
         """
         if not isinstance(signal, Signal):
             raise TypeError(f"publish() takes a trido.Signal: {signal!r}")
         await trio.lowlevel.checkpoint_if_cancelled()
-        if stamp is not None and self.is_read(signal.type):
+        if stamp is not None and self.wants_stamps(signal.type):
             signal = stamp(signal)
         task = trio.lowlevel.current_task()
         delivery = self.offer(signal, partial(trio.lowlevel.reschedule, task))

@@ -275,7 +275,7 @@ class Publishing:
 
 def _publish(place: Place, signal: Signal, origin: Origin) -> None:
     bus = place.env.bus_of(partition_of(place.id))
-    if bus is not None and bus.is_read(signal.type):
+    if bus is not None and bus.wants_stamps(signal.type):
         signal = _stamped(place, signal, origin)
     publish(place, signal)
 

@@ -260,8 +260,6 @@ class Runtime:
         is cancelled while it waits, those others keep the signal, and whoever still had no room
         does not get it.
 
-        Whoever reads it from a stream sees its stamps: it is given those that it does not have.
-
         Checkpoints: always.
 
         Raises:
@@ -282,6 +280,7 @@ class Runtime:
         *patterns: str,
         buffer: int = 1024,
         overflow: StreamOverflow = "drop_oldest",
+        stamped: bool = False,
         partition: str = "",
     ) -> Subscription:
         """A stream of the signals whose types fit one of these patterns, from ``with`` on.
@@ -294,13 +293,15 @@ class Runtime:
           overflow: what happens to one more: the publisher waits (``"block"``), or a signal is
             dropped: this one (``"drop_newest"``) or the one that waited longest
             (``"drop_oldest"``).
+          stamped: whether each signal is to have an id, a source and a time, and what an agent
+            emits its causation: those that are sent on to elsewhere need them.
           partition: whose signals they are.
 
         Raises:
           SpecError: an argument is not what it may be.
         """
         bus = self._bus("subscribe", partition)
-        return bus.subscribe(*patterns, buffer=buffer, overflow=overflow)
+        return bus.subscribe(*patterns, buffer=buffer, overflow=overflow, stamped=stamped)
 
     def _bus(self, of: str, partition: str) -> Bus:
         check_partition(of, partition)

@@ -11,7 +11,7 @@ from attrs import frozen
 from trio.lowlevel import enable_ki_protection
 
 from trido.agents import Signal
-from trido.checks import count, one_of
+from trido.checks import count, flag, one_of
 from trido.values import ByFields
 
 if TYPE_CHECKING:
@@ -60,15 +60,25 @@ class Subscription:
         "_taken",
         "_waiting",
         "patterns",
+        "stamped",
     )
 
     def __init__(
-        self, bus: Bus, patterns: tuple[str, ...], buffer: int, overflow: StreamOverflow
+        self,
+        bus: Bus,
+        patterns: tuple[str, ...],
+        buffer: int,
+        overflow: StreamOverflow,
+        *,
+        stamped: bool,
     ) -> None:
         count("subscribe", "buffer", buffer, least=1, infinite=False)
         one_of("subscribe", "overflow", overflow, _OVERFLOWS)
+        flag("subscribe", "stamped", stamped)
         self.patterns: tuple[str, ...] = patterns
         """What it subscribed to."""
+        self.stamped: bool = stamped
+        """Whether it wants each signal stamped."""
         self._bus = bus
         self._buffer = buffer
         self._overflow = overflow
