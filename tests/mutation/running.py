@@ -22,6 +22,8 @@ MEMORY: Final = 3 * 2**30
 """What a run may take, in bytes."""
 
 _LATE: Final = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
+_STOPPED: Final = (signal.SIGTERM, signal.SIGINT)
+"""Whoever stops a whole run may stop a test of it: that says nothing about the change."""
 
 
 class BrokenError(Exception):
@@ -91,7 +93,9 @@ class _Rounds:
 
     def _wait(self) -> None:
         pid, status = os.wait()
-        self._told(self._running.pop(pid), _outcome(status))
+        mutant = self._running.pop(pid)
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) in _STOPPED):
+            self._told(mutant, _outcome(status))
 
 
 def _outcome(status: int) -> Outcome:
