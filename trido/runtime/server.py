@@ -110,8 +110,7 @@ class AgentRun(Generic[S]):
         """Serve no more, and end in order."""
         self.was_asked = True
         self.current.cleanup_time.end_by(deadline)
-        if self._grace is not None:
-            self._stop_grace()  # from now on the supervisor sees to it
+        self._stop_grace()  # from now on the supervisor sees to it
         self._wind_up(End("stopped"))
 
     def kill(self) -> None:
@@ -425,8 +424,7 @@ class AgentRun(Generic[S]):
         if self.phase == "over" or self.place.is_ending_errands:
             return
         self.phase = "over"
-        if self._grace is not None:
-            self._stop_grace()
+        self._stop_grace()
         end = self.end
         self.place.run_ended(end)
         self.report.ended(end)

@@ -149,8 +149,7 @@ class SupervisorBase(Reading):
         self.tell(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
         if caller.is_answered:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            if caller.error is not None:
-                caller.raise_error()
+            caller.raise_error()
         else:
             await self._sleep_until_answered(number, caller)
         return before
