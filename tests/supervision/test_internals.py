@@ -420,9 +420,10 @@ async def test_a_child_without_a_run_has_no_heart() -> None:
 
 
 async def test_a_spec_is_started_as_it_is() -> None:
+    wrong: Any = {"restart": "temporary"}
     async with trido.open_supervisor() as sup:
         with pytest.raises(TypeError, match="no other arguments"):
-            await sup.start_child(trido.ChildSpec(idle), restart="temporary")  # type: ignore[call-overload]
+            await sup.start_child(trido.ChildSpec(idle), **wrong)
 
 
 async def test_generated_ids_leave_out_those_that_are_taken() -> None:
