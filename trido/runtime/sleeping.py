@@ -81,6 +81,8 @@ class Sleeping(Errands[S]):
         is_wanted = bool(self.mailbox) or self.flight is not None
         due, timers = (None, 0) if is_wanted else self._put_away()
         self.asleep: Asleep | None = Asleep(self._whole, due, timers)
+        child = cast("Child[Any]", self._child)
+        child.supervisor.sleepers[child.id] = self._whole
         self._dormitory.enter(self._whole)
         if is_wanted:
             self._get_up_soon()
@@ -187,7 +189,13 @@ class Sleeping(Errands[S]):
         """It sleeps no more: it serves again, or has ended."""
         self.asleep = None
         asleep.silence()
+        self._forget_sleep()
         self._dormitory.leave(self._whole)
+
+    def _forget_sleep(self) -> None:
+        child = cast("Child[Any]", self._child)
+        if child.supervisor.sleepers.get(child.id) is self._whole:
+            del child.supervisor.sleepers[child.id]
 
     @property
     def _dormitory(self) -> Dormitory:
@@ -234,6 +242,7 @@ class Sleeping(Errands[S]):
         del self.env.places[self.id]
         self.env.former[self.id] = self.ref
         cast("Asleep", self.asleep).silence()
+        self._forget_sleep()
         self.dispatcher.leave()
         self._dispatcher = None
         cast("Runtime", self.env.runtime).look_after(self.id)

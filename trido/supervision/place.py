@@ -21,7 +21,7 @@ from trido.supervision.tables import State
 if TYPE_CHECKING:
     from trido.supervision.supervisor import SupervisorBase
 
-__all__ = ["End", "Place", "Report", "Run", "as_place"]
+__all__ = ["End", "Place", "Report", "Run", "Sleeper", "as_place"]
 
 
 class Report(Protocol):
@@ -97,6 +97,14 @@ class Place(Protocol):
         with the group it is in. Whether a run whose start failed is tried again is told by telling
         the state once more. If it is given up after all, the place is told its state without.
         """
+        ...
+
+
+class Sleeper(Place, Protocol):
+    """A place without a run that begins one by itself when it is needed."""
+
+    async def stop(self) -> object:
+        """Let it begin none any more."""
         ...
 
 

@@ -18,7 +18,7 @@ from trido.supervision.child import Child
 from trido.supervision.current import Current
 from trido.supervision.decision import Machine
 from trido.supervision.messages import Input, Operation
-from trido.supervision.place import Report
+from trido.supervision.place import Report, Sleeper
 from trido.supervision.records import Phase, Record, Settings
 from trido.supervision.spec import DynamicSupervisorSpec, SupervisorSpec
 
@@ -90,6 +90,8 @@ class Shell:
         self._callers: dict[int, Caller] = {}
         """Who waits for the reply of which number."""
         self._number = 0
+        self.sleepers: dict[str, Sleeper] = {}
+        """Who would begin a run by itself, by the id that it has or had here."""
         self.error: BaseException | None = None
         """What leaves the supervisor once it has ended, if anything."""
         self.told_to_end: Literal["stopped", "killed"] | None = None

@@ -49,7 +49,8 @@ class SupervisorBase(Reading):
         """Stop a child and wait until it has ended; cancel its restart if one is due.
 
         The place stays, without a run, and `restart_child` runs it again; a temporary or dynamic
-        child is removed. Stopping a child that has no run does nothing.
+        child is removed. Stopping a child that has no run does nothing, but that an agent that
+        sleeps is not woken any more.
 
         If the caller is cancelled, a stop that has begun is carried through.
 
@@ -60,7 +61,16 @@ class SupervisorBase(Reading):
           SupervisorStopped: the supervisor is stopping or has ended.
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
-        await self._ask("stop_child", child)
+        id = child.id if isinstance(child, Child) else self._id_of(child)
+        try:
+            before = await self._ask("stop_child", child)
+        except errors.ChildNotFound:
+            before = None
+            if id not in self.sleepers:
+                raise
+        sleeper = self.sleepers.get(id)
+        if sleeper is not None and (before is None or child_of(before).place is sleeper):
+            await sleeper.stop()
 
     async def restart_child(self, child: str | Child[Any] | Spec[Any]) -> Child[Any]:
         """Run a child again that has no run, and wait until it is ready.
