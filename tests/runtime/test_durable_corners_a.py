@@ -262,17 +262,18 @@ async def test_what_is_over_before_its_attempt_is_counted_is_not_attempted() -> 
 async def test_a_directive_that_is_resent_and_resolved_at_once_is_carried_out_once() -> None:
     books = Books()
     agent = teller()
-    async with office(books, agent) as rt, trio.open_nursery() as nursery:
+    async with office(books, agent) as rt:
         ref = await rt.start_agent(agent, id="a")
         await ref.call(do("tell"))
         await settle()
         b = await rt.start_agent(keeper("other", durability="none"), id="b")
         (letter,) = rt.dead_letters
         release = books.hold()
-        nursery.start_soon(rt.resolve, "a/1.0", "retry")
+        resolved = rt.resolve("a/1.0", "retry")
         await settle()
         await rt.dead_letters.resend(letter)
         release()
+        await resolved
         await settle()
         assert b.state() == Log(("hi",))
         assert books.standing() == ["1.0 Emit done"]
