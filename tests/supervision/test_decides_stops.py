@@ -677,3 +677,9 @@ def test_a_kill_after_the_end_is_none() -> None:
     assert d.stop() == ["SupervisorEnded @0: shutdown -", "finished: -"]
     assert d.kill() == []
     assert d.machine.next_deadline() == math.inf
+
+
+def test_whoever_is_being_killed_is_not_killed_once_more() -> None:
+    d = Desk({"a": ChildPolicy(shutdown=0)})
+    assert d.stop() == ["a is stopping", "kill a 1"]
+    assert d.kill() == []
