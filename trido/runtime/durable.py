@@ -438,6 +438,8 @@ class Durable(Generic[S]):
         self.state, self.revision = state, ahead.write.revision
         if ahead.key is not None:
             self._inbox.remember(ahead.key, ahead.write.reply)
+            if plan is not None and plan.reply is not None and ahead.write.reply is not None:
+                self._inbox.remember_value(ahead.key, plan.reply.value)
         if place._waiting is not None:
             place.tell_state(state)
         if plan is None:

@@ -39,6 +39,7 @@ class Inbox:
         "_looking_up",
         "_place",
         "_session",
+        "_values",
     )
 
     def __init__(self, place: AgentPlace[Any], session: Session, key: AgentKey) -> None:
@@ -46,6 +47,8 @@ class Inbox:
         self._session = session
         self._key = key
         self._known: OrderedDict[str, bytes | None] = OrderedDict()
+        self._values: dict[str, object] = {}
+        """What was answered in this process by a `Reply`: the journal has no class for that."""
         self._is_complete = False
         """Whether all inputs that were consumed are at hand."""
         self._looked_up: str | None = None
@@ -64,8 +67,13 @@ class Inbox:
         """One more was consumed."""
         self._known[key] = reply
         if len(self._known) > KNOWN:
-            self._known.popitem(last=False)
+            oldest, _ = self._known.popitem(last=False)
+            self._values.pop(oldest, None)
             self._is_complete = False
+
+    def remember_value(self, key: str, value: object) -> None:
+        """It was answered by just this."""
+        self._values[key] = value
 
     def knows(self, key: str) -> bool:
         """Whether it is known if this input was consumed; if not, find out."""
@@ -91,7 +99,10 @@ class Inbox:
     def answer(self, envelope: Envelope, key: str) -> None:
         """Answer a signal that was served before, as it was."""
         envelope.begun()
-        self.answer_with(envelope, self._known[key])
+        if isinstance(envelope, Call) and key in self._values:
+            envelope.answer(self._values[key])
+        else:
+            self.answer_with(envelope, self._known[key])
 
     def answer_with(self, envelope: Envelope, reply: bytes | None) -> None:
         """Answer a signal with what was kept of its reply."""
