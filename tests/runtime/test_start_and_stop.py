@@ -52,7 +52,7 @@ async def test_the_name_of_what_was_stopped_is_free_before_it_is_removed() -> No
         assert await second.call(add.signal(Add(1))) == Counter(1)
 
 
-async def test_specs_that_differ_are_each_checked() -> None:
+def test_specs_that_differ_are_each_checked() -> None:
     """What one spec of a definition was found to be says nothing of another."""
     plain = counter.spec(id="a")
     assert counter.spec(id="b").policy is plain.policy
