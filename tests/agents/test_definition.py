@@ -503,6 +503,12 @@ def test_signals_of_many_types_have_no_one_version() -> None:
         agent.on("counter.*", version=2, upgrades={1: dict})
 
 
+def test_a_decision_is_about_a_signal() -> None:
+    agent = trido.Agent("decides", state=Counter)
+    with pytest.raises(TypeError, match=r"decides about a trido\.Signal: 'add'"):
+        agent.cmd(Counter(), "add")  # type: ignore[arg-type]
+
+
 def test_who_defers_a_reply_need_not_take_the_turn() -> None:
     agent = trido.Agent("defers", state=Counter)
 

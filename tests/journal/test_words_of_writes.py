@@ -346,7 +346,8 @@ def test_what_is_older_than_the_history_is_needed_no_more() -> None:
 
 def test_only_what_is_unknown_or_dead_can_be_resolved() -> None:
     assert str(rules.no_such_letter("app.db", AGENT, 3, 1)) == (
-        "app.db: no directive 3.1 of agent 'p/a' is unknown or dead; see which are, with Letters()"
+        "app.db: no directive 3.1 of agent 'p/a' is unknown or dead;"
+        " see which are: the dead letters have their ids"
     )
 
 

@@ -73,6 +73,12 @@ async def test_a_monitor_tells_how_the_run_ended(how: str, reason: str) -> None:
         assert ("Boom" in (told_of.error or "")) is (how == "boom")
 
 
+async def test_a_monitor_takes_a_ref() -> None:
+    async with trido.open_runtime() as rt:
+        with pytest.raises(TypeError, match="takes the ref of an agent: 'x'"):
+            rt.monitor("x")  # type: ignore[arg-type]
+
+
 async def test_a_killed_run_is_told_of_as_killed() -> None:
     async with trido.open_runtime() as rt:
         ref = await rt.start_agent(desk.agent(), id="a", shutdown=trido.BRUTAL_KILL)

@@ -241,6 +241,8 @@ class Definition(Generic[S]):
             raise TypeError(
                 f"{self.of} has a {self.state.cls.__name__} for its state: {redacted(state)}"
             )
+        if not isinstance(signal, Signal):
+            raise TypeError(f"{self.of} decides about a trido.Signal: {redacted(signal)}")
         route, data = self.route(state, signal)
         if route.is_async:
             raise EffectfulRoute(self.name, signal.type)

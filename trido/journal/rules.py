@@ -147,7 +147,7 @@ def move(head: Head, id: tuple[int, int], slot: Slot, status: Status) -> None:
 def no_such_letter(file: str, agent: AgentKey, revision: int, index: int) -> JournalError:
     """What `Resolve` is refused with."""
     reason = f"no directive {revision}.{index} of agent {str(agent)!r} is unknown or dead"
-    return JournalError(file, reason, "see which are, with Letters()")
+    return JournalError(file, reason, "see which are: the dead letters have their ids")
 
 
 def fold(turns: Iterable[Past]) -> dict[str, bytes]:

@@ -239,6 +239,8 @@ class Runtime:
 
         It is told at once, with the reason ``"noproc"``, if there is no run.
         """
+        if not isinstance(ref, AgentRef):
+            raise TypeError(f"monitor() takes the ref of an agent: {ref!r}")
         return MonitorHandle(ref.place)
 
     def stop_soon(self, place: AgentPlace[Any]) -> None:

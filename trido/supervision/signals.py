@@ -26,6 +26,8 @@ def run(async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts, **options: Any) -> 
 
     ``options`` are those of `trio.run`.
     """
+    if not callable(async_fn):
+        raise TypeError(f"trido.run() takes an async function and its arguments: {async_fn!r}")
     return trio.run(with_signals, async_fn, args, **options)
 
 
