@@ -21,6 +21,8 @@ ERRANDS: Final = (
 )
 CAPACITY: Final = 2
 """So much room an outbox has here."""
+RESTARTS: Final = 3
+"""So often an agent is restarted here before it is parked."""
 
 
 def is_deferred(parcel: Parcel) -> bool:

@@ -50,7 +50,10 @@ def run_all(
 
 
 def _collect(copy: Path, rounds: _Rounds, tests: Sequence[str]) -> NoReturn:
-    from mutmut.mutation import trampoline  # noqa: PLC0415  # the extra need not be there
+    # The extra need not be there.
+    from mutmut.mutation import (  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
+        trampoline,
+    )
 
     os.chdir(copy)
     sys.path[:] = [str(copy), *(path for path in sys.path if path not in ("", str(ROOT)))]

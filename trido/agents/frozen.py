@@ -59,7 +59,8 @@ class FrozenList(tuple[Any, ...]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = tuple.__hash__
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
 
     def __copy__(self) -> FrozenList:
         return self
