@@ -74,8 +74,9 @@ def check_agent(place: Any, account: Account, *, deaf: bool) -> None:
         most = account.first + account.crashes + account.revived
         assert status.incarnation <= most, f"{account} was restarted without a cause"
     check_life(ref, account, status)
-    # What awaits takes its time to end.
-    quick = not (deaf or account.alive or status.children or status.runs)
+    # What awaits takes its time to end; so does what is still to be done after a `Stop`.
+    winds_up = place.has_run and place.run.phase == "closing" and status.outbox
+    quick = not (deaf or account.alive or status.children or status.runs or winds_up)
     if quick and status.state == "running":
         assert status.incarnation not in account.crashed, f"{account} has survived its crash"
 
