@@ -30,6 +30,10 @@ def spinner(**settings: Any) -> trido.Agent[Rounds]:
     def turn(state: Rounds, data: trido.AgentRef[Any]) -> trido.Decision[Rounds]:
         return evolve(state, done=state.done + 1), [trido.Emit(trido.Signal("turn", data), to=data)]
 
+    @agent.on("two")
+    def two(state: Rounds, data: trido.AgentRef[Any]) -> trido.Decision[Rounds]:
+        return state, [trido.Emit(trido.Signal("two", data), to=data)] * 2
+
     @agent.on("to")
     def to(state: Rounds, data: str) -> Rounds:
         return evolve(state, to=data)
@@ -66,6 +70,20 @@ async def test_so_it_is_by_its_ref_and_without_a_runtime(caplog: pytest.LogCaptu
         assert 100 < ref.state().done < 300
         await ref.stop()
         assert reasons(ref) == [(ref, trido.AgentStopped)]
+
+
+async def test_one_that_is_killed_meanwhile_leaves_dead_letters(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    spec = spinner().spec(id="a", shutdown=trido.BRUTAL_KILL)
+    async with trido.open_supervisor(spec) as sup:
+        ref = sup["a"].value
+        await ref.cast(trido.Signal("two", ref))
+        await trio.sleep(0.105)
+        await sup.stop_child("a")
+        await trio.sleep(1)
+        assert len(reasons(ref)) > 1
+        assert {reason for _, reason in reasons(ref)} == {trido.AgentStopped}
 
 
 async def test_a_few_rounds_and_many_signals_of_one_turn_wait_for_nothing(

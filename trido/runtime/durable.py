@@ -441,7 +441,7 @@ class Durable(Generic[S]):
             if plan is not None and plan.reply is not None and ahead.write.reply is not None:
                 self._inbox.remember_value(ahead.key, plan.reply.value)
         if place._waiting is not None:
-            place.tell_state(state)
+            place._waiting.tell(state)
         if plan is None:
             ahead.envelope.answer(state)
         else:

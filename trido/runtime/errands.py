@@ -142,7 +142,7 @@ class Errands(Receiving[S]):
                 nursery.start_soon(_then_cancel, winds_up, scope)
                 self.when_done(scope.cancel)
                 await trio.sleep_forever()
-        if self._lingering is scope:
+        if self._lingering is scope:  # pragma: no branch - else a run has begun in that moment
             self.give_up_errands()
             self._stop_lingering()
 

@@ -354,11 +354,6 @@ class AgentPlace(Sleeping[S]):
         if self._waiting is not None:
             self._waiting.tell(state)
 
-    def tell_state(self, state: S) -> None:
-        """This is the state, for all who look."""
-        if self._waiting is not None:
-            self._waiting.tell(state)
-
     def take_back(self, envelope: Envelope) -> None:
         """Its turn did not happen: it is the next to be served."""
         self.mailbox.put_back(envelope)

@@ -146,7 +146,8 @@ class AgentRef(Address, Generic[S_co]):
             has_waited = await self.place.stop()
         except ChildNotFound:
             has_waited = True
-        if self.place.asleep is not None:  # it has left only to sleep, before that was its turn
+        # It has left only to sleep, before that was its turn.
+        if self.place.asleep is not None:  # pragma: no cover - only some moments come to this
             await self.stop()
         elif not has_waited:
             await trio.lowlevel.cancel_shielded_checkpoint()

@@ -87,9 +87,11 @@ class Carrying(Shell):
             self.post(Fail(now=event.time, error=fatal))
 
     def _reply(self, operation: Reply) -> None:
-        caller = self._callers.pop(operation.number, None)
+        # It is forgotten once it has its answer: if that fails, it is told so with all others.
+        caller = self._callers.get(operation.number)
         if caller is not None:
             caller.answer(operation.error)
+            del self._callers[operation.number]
 
     def _interrupt_body(self, operation: InterruptBody) -> None:
         raise BodyFirst
