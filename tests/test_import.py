@@ -44,7 +44,7 @@ def test_every_name_is_there_however_it_is_asked_for() -> None:
 
 def test_a_name_that_is_none_is_an_error_that_can_suggest_another() -> None:
     with pytest.raises(AttributeError, match="module 'trido' has no attribute 'Agnet'") as caught:
-        trido.Agnet  # type: ignore[attr-defined]  # noqa: B018
+        trido.Agnet  # type: ignore[attr-defined]  # noqa: B018  # wrong on purpose
     assert (caught.value.name, caught.value.obj) == ("Agnet", trido)
 
 

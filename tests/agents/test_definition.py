@@ -506,7 +506,7 @@ def test_signals_of_many_types_have_no_one_version() -> None:
 def test_a_decision_is_about_a_signal() -> None:
     agent = trido.Agent("decides", state=Counter)
     with pytest.raises(TypeError, match=r"decides about a trido\.Signal: 'add'"):
-        agent.cmd(Counter(), "add")  # type: ignore[arg-type]
+        agent.cmd(Counter(), "add")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_who_defers_a_reply_need_not_take_the_turn() -> None:

@@ -41,7 +41,7 @@ def test_a_frozen_list_is_a_tuple_in_all_else() -> None:
     assert json.dumps(value) == "[1, [2]]"
     assert repr(value) == "(1, (2,))"
     with pytest.raises(AttributeError):
-        value.append(3)  # type: ignore[attr-defined]
+        value.append(3)  # type: ignore[attr-defined]  # wrong on purpose
 
 
 def test_a_frozen_list_is_never_copied_but_for_another_process() -> None:

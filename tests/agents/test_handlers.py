@@ -24,11 +24,11 @@ def test_only_what_is_taken_need_be_known() -> None:
     agent = trido.Agent("known", state=Counter)
 
     @agent.on("go")
-    def go(state: Counter, data: int, turn: Unseen) -> Counter:  # type: ignore[name-defined]  # noqa: F821
+    def go(state: Counter, data: int, turn: Unseen) -> Counter:  # type: ignore[name-defined]  # noqa: F821  # wrong on purpose
         return Counter(turn.revision)
 
     @agent.on_start
-    def begin(state: Counter, turn: Unseen) -> Unseen:  # type: ignore[name-defined]  # noqa: F821
+    def begin(state: Counter, turn: Unseen) -> Unseen:  # type: ignore[name-defined]  # noqa: F821  # wrong on purpose
         return Counter(turn.revision)
 
     turn = trido.Turn(revision=7)

@@ -57,7 +57,7 @@ def untold(state: Counter, data: CannotBeTold) -> Counter:
     return state
 
 
-def unknown(state: Counter, data: Nowhere) -> Counter:  # type: ignore[name-defined]  # noqa: F821
+def unknown(state: Counter, data: Nowhere) -> Counter:  # type: ignore[name-defined]  # noqa: F821  # wrong on purpose
     return state
 
 
@@ -69,7 +69,7 @@ def hook_of_another(state: Add) -> Add:
     return state
 
 
-def hook_of_nothing_known(state: Nowhere) -> Any:  # type: ignore[name-defined]  # noqa: F821
+def hook_of_nothing_known(state: Nowhere) -> Any:  # type: ignore[name-defined]  # noqa: F821  # wrong on purpose
     return state
 
 
@@ -236,7 +236,7 @@ def test_a_frozen_dataclass_in_a_state_is_looked_into() -> None:
 
 @frozen
 class Unreadable:
-    value: Nowhere = None  # type: ignore[name-defined]  # noqa: F821
+    value: Nowhere = None  # type: ignore[name-defined]  # noqa: F821  # wrong on purpose
 
 
 def test_what_a_state_declares_can_be_looked_up_and_told() -> None:
@@ -539,7 +539,7 @@ def test_what_is_no_decision_is_named(decision: Any, said: str) -> None:
 
 def test_a_hook_that_returns_no_decision_is_named() -> None:
     agent = words()
-    agent.on_start(lambda state: None)  # type: ignore[arg-type, return-value]
+    agent.on_start(lambda state: None)  # type: ignore[arg-type, return-value]  # wrong on purpose
     assert agent.starts is not None
     with pytest.raises(trido.InvalidDecision) as caught:
         agent.decide(agent.starts, Counter(), None, NO_TURN)
@@ -554,7 +554,7 @@ def test_a_decision_may_be_a_state_of_a_derived_class() -> None:
 
 
 def test_only_the_fields_that_are_new_are_checked() -> None:
-    kept: Any = Counter(value="not looked at again")  # type: ignore[arg-type]
+    kept: Any = Counter(value="not looked at again")  # type: ignore[arg-type]  # wrong on purpose
     agent = words()
     agent.on("go", data=str)(lambda state, data: evolve(state, name=data))
     wrong: Any = agent.on("wrong", data=object)
@@ -587,7 +587,7 @@ def test_cmd_decides_what_only_decides() -> None:
 
 def test_a_guard_is_asked_of_the_state_that_is_decided_on() -> None:
     agent = words()
-    guard: Any = lambda state, data: state.value > 0  # noqa: E731
+    guard: Any = lambda state, data: state.value > 0  # noqa: E731  # a guard without a name is meant
     agent.on("go", data=Add, guard=guard)(lambda state, data: Counter(9))
     agent.on("*", data=Add)(lambda state, data: Counter(7))
     go = trido.Signal("go", Add())

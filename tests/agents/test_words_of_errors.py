@@ -44,7 +44,7 @@ class Tools:
     """Something that actions stand in."""
 
     @trido.action
-    def halve(data: int) -> int:  # noqa: N805  # pyright: ignore[reportGeneralTypeIssues]
+    def halve(data: int) -> int:  # noqa: N805  # pyright: ignore[reportGeneralTypeIssues]  # wrong on purpose
         return data // 2
 
 
@@ -69,16 +69,16 @@ def no(what: str, allowed: str) -> str:
 @pytest.mark.parametrize(
     ("make", "what", "allowed"),
     [
-        (lambda: trido.Emit("note"), "Emit: signal='note'", "a trido.Signal"),  # type: ignore[arg-type]
+        (lambda: trido.Emit("note"), "Emit: signal='note'", "a trido.Signal"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: trido.Emit(NOTE, to=""), "Emit: to=''", AGENTS),
-        (lambda: trido.Emit(NOTE, to=7), "Emit: to=7", AGENTS),  # type: ignore[arg-type]
+        (lambda: trido.Emit(NOTE, to=7), "Emit: to=7", AGENTS),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: trido.Via(""), "Via: name=''", TEXT),
         (lambda: trido.Reply(1, to=""), "Reply: to=''", TEXT),
         (lambda: AgentId(""), "AgentId: id=''", TEXT),
         (lambda: a_signal("it", 3), "it: signal=3", "a trido.Signal"),
         (lambda: a_signal("it", 3, "input"), "it: input=3", "a trido.Signal"),
         (
-            lambda: check_where(works, "moon"),  # type: ignore[arg-type]
+            lambda: check_where(works, "moon"),  # type: ignore[arg-type]  # wrong on purpose
             "action 'works': where='moon'",
             WHERE,
         ),
@@ -147,7 +147,7 @@ class Refund:
         (Charge, False),
     ],
 )
-def test_a_directive_is_immutable_and_no_signal(one: Any, is_one: bool) -> None:  # noqa: FBT001
+def test_a_directive_is_immutable_and_no_signal(one: Any, is_one: bool) -> None:  # noqa: FBT001  # pytest gives it by name
     assert is_directive(one) is is_one
     assert is_directive_class(type(one)) is is_one
     assert is_directive_class(one) is (one is Charge)

@@ -197,8 +197,8 @@ def test_plain_data_is_built_into_what_is_declared(declared: Any, data: Any, bui
         (Point, 1, "$: expected Point, got int"),
         (Point, {}, "$.x: expected int, got nothing"),
         (Point, {"x": 1, "z": 1}, "$.z: Point has no such field"),
-        (Point, Point("1"), "$.x: expected int, got str"),  # type: ignore[arg-type]
-        (list[Point], [Point("1")], "$[0].x: expected int, got str"),  # type: ignore[arg-type]
+        (Point, Point("1"), "$.x: expected int, got str"),  # type: ignore[arg-type]  # wrong on purpose
+        (list[Point], [Point("1")], "$[0].x: expected int, got str"),  # type: ignore[arg-type]  # wrong on purpose
         (Size, {"width": 1, "area": 1}, "$.area: Size has no such field"),
         (Odd, {"_hidden": 1}, "$._hidden: Odd has no such field"),
         (Odd, {"even": 1}, "$: expected Odd: 1 is odd"),
@@ -256,7 +256,7 @@ def test_what_cannot_be_told_is_no_type(declared: Any) -> None:
 
 @frozen
 class Unreadable:
-    value: Nowhere = None  # type: ignore[name-defined]  # noqa: F821
+    value: Nowhere = None  # type: ignore[name-defined]  # noqa: F821  # wrong on purpose
 
 
 def test_annotations_are_looked_up_in_their_module_and_then_among_the_names() -> None:
@@ -350,7 +350,7 @@ def test_a_class_that_holds_itself_is_compiled_once() -> None:
 def test_a_glance_says_whether_a_value_is_built_as_it_is(
     declared: Any,
     value: Any,
-    fits: bool,  # noqa: FBT001
+    fits: bool,  # noqa: FBT001  # pytest gives it by name
 ) -> None:
     assert shape(declared).fits(value) is fits
 

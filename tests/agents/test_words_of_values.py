@@ -58,10 +58,10 @@ def unsaid(data):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     return data
 
 
-def awaits(data: Charge) -> Awaitable[int]: ...  # type: ignore[empty-body]
+def awaits(data: Charge) -> Awaitable[int]: ...  # type: ignore[empty-body]  # only its types matter
 
 
-def begins(data: Charge) -> Coroutine[Any, Any, int]: ...  # type: ignore[empty-body]
+def begins(data: Charge) -> Coroutine[Any, Any, int]: ...  # type: ignore[empty-body]  # only its types matter
 
 
 def two(data: Charge, more: int) -> None: ...
@@ -107,14 +107,14 @@ def no(what: str, allowed: str) -> str:
     [
         (lambda: trido.Limit("", 1), "Limit: name=''", TEXT),
         (lambda: trido.Limit("a", 0), "Limit: n=0", AT_LEAST_1),
-        (lambda: trido.Limit("a", math.inf), "Limit: n=inf", AT_LEAST_1),  # type: ignore[arg-type]
+        (lambda: trido.Limit("a", math.inf), "Limit: n=inf", AT_LEAST_1),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: trido.Rate(0, 1.0), "Rate: n=0", AT_LEAST_1),
-        (lambda: trido.Rate(math.inf, 1.0), "Rate: n=inf", AT_LEAST_1),  # type: ignore[arg-type]
+        (lambda: trido.Rate(math.inf, 1.0), "Rate: n=inf", AT_LEAST_1),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: trido.Rate(1, 0), "Rate: per=0", "a number of seconds > 0"),
         (lambda: trido.Rate(1, math.inf), "Rate: per=inf", "a finite number of seconds >= 0"),
         (lambda: trido.Rate(1, 1.0, name=""), "Rate: name=''", TEXT),
         (lambda: trido.Breaker(0, 1.0, 1.0), "Breaker: failures=0", AT_LEAST_1),
-        (lambda: trido.Breaker(math.inf, 1.0, 1.0), "Breaker: failures=inf", AT_LEAST_1),  # type: ignore[arg-type]
+        (lambda: trido.Breaker(math.inf, 1.0, 1.0), "Breaker: failures=inf", AT_LEAST_1),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: trido.Breaker(1, 0, 1.0), "Breaker: within=0", "a number of seconds > 0"),
         (lambda: trido.Breaker(1, -1, 1.0), "Breaker: within=-1", "a number of seconds >= 0"),
         (lambda: trido.Breaker(1, 1.0, 0), "Breaker: open_for=0", "a number of seconds > 0"),
@@ -125,9 +125,9 @@ def no(what: str, allowed: str) -> str:
         ),
         (lambda: trido.Breaker(1, 1.0, 1.0, name=""), "Breaker: name=''", TEXT),
         (lambda: trido.Retry(0, on=OSError), "Retry: attempts=0", AT_LEAST_1),
-        (lambda: trido.Retry(math.inf, on=OSError), "Retry: attempts=inf", AT_LEAST_1),  # type: ignore[arg-type]
+        (lambda: trido.Retry(math.inf, on=OSError), "Retry: attempts=inf", AT_LEAST_1),  # type: ignore[arg-type]  # wrong on purpose
         (
-            lambda: trido.Retry(2, on=int),  # type: ignore[arg-type]
+            lambda: trido.Retry(2, on=int),  # type: ignore[arg-type]  # wrong on purpose
             "Retry: on=<class 'int'>",
             "an Exception class or a tuple of Exception classes",
         ),
@@ -142,7 +142,7 @@ def no(what: str, allowed: str) -> str:
             "the errors to try again after; a Reject is an answer, and never one of them",
         ),
         (
-            lambda: trido.Retry(2, on=OSError, backoff=1.0),  # type: ignore[arg-type]
+            lambda: trido.Retry(2, on=OSError, backoff=1.0),  # type: ignore[arg-type]  # wrong on purpose
             "Retry: backoff=1.0",
             "a trido.Backoff or None",
         ),
@@ -245,13 +245,13 @@ class CannotBeTold(Protocol):
     value: int
 
 
-def takes_untold(data: CannotBeTold) -> int: ...  # type: ignore[empty-body]
+def takes_untold(data: CannotBeTold) -> int: ...  # type: ignore[empty-body]  # only its types matter
 
 
-def gives_untold(data: int) -> CannotBeTold: ...  # type: ignore[empty-body]
+def gives_untold(data: int) -> CannotBeTold: ...  # type: ignore[empty-body]  # only its types matter
 
 
-def of_nothing_known(data: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def of_nothing_known(data: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # wrong on purpose
 
 
 def test_what_an_action_takes_and_gives_can_be_looked_up_and_told() -> None:
@@ -387,7 +387,7 @@ Pages = NewType("Pages", int)
         (int, Charge, False),
     ],
 )
-def test_what_the_one_gives_the_other_may_take(given: Any, taken: Any, may: bool) -> None:  # noqa: FBT001
+def test_what_the_one_gives_the_other_may_take(given: Any, taken: Any, may: bool) -> None:  # noqa: FBT001  # pytest gives it by name
     assert _may_pass(given, taken) is may
 
 
@@ -408,8 +408,8 @@ def cron(**fields: Any) -> trido.Cron:
     [
         (lambda: trido.Schedule(-1, NOTE), "Schedule: after=-1", YEARS),
         (lambda: trido.Schedule(3155760001, NOTE), "Schedule: after=3155760001", YEARS),
-        (lambda: trido.Schedule("1", NOTE), "Schedule: after='1'", YEARS),  # type: ignore[arg-type]
-        (lambda: trido.Schedule(1, "n"), "Schedule: signal='n'", "a trido.Signal"),  # type: ignore[arg-type]
+        (lambda: trido.Schedule("1", NOTE), "Schedule: after='1'", YEARS),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: trido.Schedule(1, "n"), "Schedule: signal='n'", "a trido.Signal"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: trido.Schedule(1, NOTE, key=""), "Schedule: key=''", TEXT),
         (lambda: cron(signal="n"), f"{CRON}: signal='n'", "a trido.Signal"),
         (lambda: cron(key=""), f"{CRON}: key=''", TEXT),
@@ -417,14 +417,14 @@ def cron(**fields: Any) -> trido.Cron:
         (lambda: cron(catch_up_limit=0), f"{CRON}: catch_up_limit=0", AT_LEAST_1),
         (lambda: cron(catch_up_limit=math.inf), f"{CRON}: catch_up_limit=inf", AT_LEAST_1),
         (lambda: trido.Cancel(""), "Cancel: key=''", TEXT),
-        (lambda: trido.Run(3), "Run: action=3", "a trido.Action"),  # type: ignore[arg-type]
+        (lambda: trido.Run(3), "Run: action=3", "a trido.Action"),  # type: ignore[arg-type]  # wrong on purpose
         (
-            lambda: trido.Run(charging, where="x"),  # type: ignore[arg-type]
+            lambda: trido.Run(charging, where="x"),  # type: ignore[arg-type]  # wrong on purpose
             "action 'charge': where='x'",
             "one of 'task', 'thread', 'process'",
         ),
         (
-            lambda: trido.Run(charging, delivery="x"),  # type: ignore[arg-type]
+            lambda: trido.Run(charging, delivery="x"),  # type: ignore[arg-type]  # wrong on purpose
             "Run: delivery='x'",
             "one of 'idempotent', 'keyed', 'at_most_once'",
         ),
@@ -432,11 +432,11 @@ def cron(**fields: Any) -> trido.Cron:
         (lambda: trido.Run(charging, error=""), "Run: error=''", TEXT),
         (lambda: trido.StopChild(""), "StopChild: tag=''", TEXT),
         (lambda: trido.AdoptChild(REF, ""), "AdoptChild: tag=''", TEXT),
-        (lambda: trido.AdoptChild("a", "t"), "AdoptChild: ref='a'", "an agent's ref"),  # type: ignore[arg-type]
-        (lambda: trido.Monitor("a"), "Monitor: ref='a'", "an agent's ref"),  # type: ignore[arg-type]
-        (lambda: trido.Demonitor("a"), "Demonitor: ref='a'", "an agent's ref"),  # type: ignore[arg-type]
-        (lambda: trido.Demonitor(REF, flush=1), "Demonitor: flush=1", "True or False"),  # type: ignore[arg-type]
-        (lambda: trido.Link("a"), "Link: ref='a'", "an agent's ref"),  # type: ignore[arg-type]
+        (lambda: trido.AdoptChild("a", "t"), "AdoptChild: ref='a'", "an agent's ref"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: trido.Monitor("a"), "Monitor: ref='a'", "an agent's ref"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: trido.Demonitor("a"), "Demonitor: ref='a'", "an agent's ref"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: trido.Demonitor(REF, flush=1), "Demonitor: flush=1", "True or False"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: trido.Link("a"), "Link: ref='a'", "an agent's ref"),  # type: ignore[arg-type]  # wrong on purpose
     ],
 )
 def test_a_directive_that_cannot_be(make: Any, what: str, allowed: str) -> None:

@@ -38,7 +38,7 @@ def test_a_plain_turn_is_the_commit_that_says_the_same() -> None:
     assert plain() == one
     assert type(plain()) is Commit
     with pytest.raises(AttributeError):
-        plain().at = 8  # type: ignore[misc]
+        plain().at = 8  # type: ignore[misc]  # wrong on purpose
 
 
 def test_a_plain_turn_that_is_too_large_or_too_early_is_refused(

@@ -63,16 +63,16 @@ def no(what: str, allowed: str) -> str:
     [
         (lambda: AgentKey(""), "AgentKey: id=''", UTF8),
         (lambda: AgentKey("\udc80"), "AgentKey: id='\\udc80'", UTF8),
-        (lambda: AgentKey("a", 1), "AgentKey: partition=1", "a string that UTF-8 can encode"),  # type: ignore[arg-type]
+        (lambda: AgentKey("a", 1), "AgentKey: partition=1", "a string that UTF-8 can encode"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: Keep(history=-1), "Keep: history=-1", NUMBER),
         (lambda: Keep(dedupe=2**63), f"Keep: dedupe={2**63}", NUMBER),
         (lambda: Keep(dedupe_for=True), "Keep: dedupe_for=True", NUMBER),
         (lambda: Directed("", b""), "Directed: name=''", UTF8),
-        (lambda: Directed("Emit", "x"), "Directed: data='x'", "bytes"),  # type: ignore[arg-type]
+        (lambda: Directed("Emit", "x"), "Directed: data='x'", "bytes"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: Directed("Emit", b"", attempts=-1), "Directed: attempts=-1", NUMBER),
         (lambda: Timer("", 1, b""), "Timer: key=''", UTF8),
         (lambda: Timer("t", -1, b""), "Timer: due=-1", NUMBER),
-        (lambda: Timer("t", 1, "x"), "Timer: data='x'", "bytes"),  # type: ignore[arg-type]
+        (lambda: Timer("t", 1, "x"), "Timer: data='x'", "bytes"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: Claim(AGENT, ""), "Claim: name=''", UTF8),
         (lambda: Claim(AGENT, "c", known=-1), "Claim: known=-1", NUMBER),
         (lambda: commit(epoch=0), "Commit: epoch=0", FROM_1),
@@ -92,13 +92,13 @@ def no(what: str, allowed: str) -> str:
         (lambda: commit(timers=[]), "Commit: timers=[]", "a tuple of Timer"),
         (lambda: commit(cancelled=(1,)), "Commit: cancelled=(1,)", "a tuple of str"),
         (
-            lambda: Mark(AGENT, 1, 1, 0, "gone"),  # type: ignore[arg-type]
+            lambda: Mark(AGENT, 1, 1, 0, "gone"),  # type: ignore[arg-type]  # wrong on purpose
             "Mark: status='gone'",
             "one of pending, started, done, failed, dead, unknown",
         ),
-        (lambda: Mark(AGENT, 1, 1, 0, "done", 3), "Mark: note=3", "a string that UTF-8 can encode"),  # type: ignore[arg-type]
+        (lambda: Mark(AGENT, 1, 1, 0, "done", 3), "Mark: note=3", "a string that UTF-8 can encode"),  # type: ignore[arg-type]  # wrong on purpose
         (
-            lambda: Resolve(AGENT, 1, 0, "gone"),  # type: ignore[arg-type]
+            lambda: Resolve(AGENT, 1, 0, "gone"),  # type: ignore[arg-type]  # wrong on purpose
             "Resolve: to='gone'",
             "one of done, retry, dead",
         ),
@@ -330,7 +330,7 @@ def test_a_commit_moves_the_agent_on() -> None:
 def test_an_attempt_is_counted_before_it_is_made(
     status: Any,
     attempts: int,
-    is_open: bool,  # noqa: FBT001
+    is_open: bool,  # noqa: FBT001  # pytest gives it by name
 ) -> None:
     slot = Slot("pending", 2)
     one = head(open={(1, 0): slot})

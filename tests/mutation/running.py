@@ -51,7 +51,7 @@ def run_all(
 
 def _collect(copy: Path, rounds: _Rounds, tests: Sequence[str]) -> NoReturn:
     # The extra need not be there.
-    from mutmut.mutation import (  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
+    from mutmut.mutation import (  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  # wrong on purpose
         trampoline,
     )
 

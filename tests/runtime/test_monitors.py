@@ -76,7 +76,7 @@ async def test_a_monitor_tells_how_the_run_ended(how: str, reason: str) -> None:
 async def test_a_monitor_takes_a_ref() -> None:
     async with trido.open_runtime() as rt:
         with pytest.raises(TypeError, match="takes the ref of an agent: 'x'"):
-            rt.monitor("x")  # type: ignore[arg-type]
+            rt.monitor("x")  # type: ignore[arg-type]  # wrong on purpose
 
 
 async def test_a_killed_run_is_told_of_as_killed() -> None:

@@ -105,4 +105,4 @@ async def test_what_nobody_wants_stamped_is_not() -> None:
 async def test_stamped_is_yes_or_no() -> None:
     async with trido.open_runtime() as rt:
         with pytest.raises(trido.SpecError, match="stamped"):
-            rt.subscribe("out", stamped=1)  # type: ignore[arg-type]
+            rt.subscribe("out", stamped=1)  # type: ignore[arg-type]  # wrong on purpose

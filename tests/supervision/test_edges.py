@@ -429,7 +429,7 @@ def test_an_unknown_keyword_is_named_with_what_was_called() -> None:
 
 def test_what_is_run_is_an_async_function() -> None:
     with pytest.raises(TypeError, match=r"trido\.run\(\) takes an async function"):
-        trido.run(3)  # type: ignore[arg-type]
+        trido.run(3)  # type: ignore[arg-type]  # wrong on purpose
 
 
 async def test_the_log_says_what_comes_next(caplog: pytest.LogCaptureFixture) -> None:

@@ -91,9 +91,9 @@ def test_whoever_is_not_there_or_is_there_twice_is_not_found(
 
 def test_what_is_no_path_and_no_tree_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^crash is a child's id or path, not 5$"):
-        trido.explain(TREE, 5)  # type: ignore[arg-type]
+        trido.explain(TREE, 5)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(trido.SpecError) as caught:
-        trido.explain(work, "a")  # type: ignore[arg-type]
+        trido.explain(work, "a")  # type: ignore[arg-type]  # wrong on purpose
     assert (caught.value.field, caught.value.value) == ("spec", work)
 
 

@@ -135,7 +135,7 @@ class Listener:
 
 def report_of(run: int) -> tuple[Listener, Child[Any], RunReport]:
     listener: Any = Listener()
-    child: Child[Any] = Child(listener, None, Record("a", ChildPolicy()))  # type: ignore[arg-type]
+    child: Child[Any] = Child(listener, None, Record("a", ChildPolicy()))  # type: ignore[arg-type]  # wrong on purpose
     return listener, child, RunReport(listener, child, run)
 
 
@@ -167,7 +167,7 @@ def test_the_latest_run_that_said_it_is_ready_is_remembered() -> None:
 
 def test_a_report_of_the_end_is_the_last_and_brings_a_random_number() -> None:
     listener, child, report = report_of(3)
-    child.run = object()  # type: ignore[assignment]
+    child.run = object()  # type: ignore[assignment]  # wrong on purpose
     assert report.is_over is False
     end = End("normal")
     for _ in range(2):

@@ -113,7 +113,7 @@ async def test_a_child_is_found_by_its_id_its_spec_and_itself() -> None:
                 sup[key]
             assert caught.value.id in {"x", "a"}
         with pytest.raises(TypeError) as wrong:
-            sup[5]  # type: ignore[call-overload]
+            sup[5]  # type: ignore[call-overload]  # wrong on purpose
         said = "a child is named by its id, its spec or its Child, not by 5"
         assert str(wrong.value) == said
 

@@ -40,7 +40,7 @@ class OfNone(RuntimeMachine):
 
 class OfNothingToHold(RuntimeMachine):
     agents = trido.freeze(AGENTS)
-    always = (3,)  # type: ignore[assignment]
+    always = (3,)  # type: ignore[assignment]  # wrong on purpose
 
 
 RUN: dict[str, Any] = {

@@ -275,7 +275,7 @@ def at_uuid7() -> object:
 
 
 def at_shell() -> object:
-    return os.system("true")  # pyright: ignore[reportDeprecated]
+    return os.system("true")  # pyright: ignore[reportDeprecated]  # that is what is looked for
 
 
 def at_start_new_thread() -> object:

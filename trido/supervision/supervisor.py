@@ -49,8 +49,8 @@ class SupervisorBase(Reading):
         """Stop a child and wait until it has ended; cancel its restart if one is due.
 
         The place stays, without a run, and `restart_child` runs it again; a temporary or dynamic
-        child is removed. Stopping a child that has no run does nothing, but that an agent that
-        sleeps is not woken any more.
+        child is removed. Stopping a child that has no run does nothing, but that one
+        which would begin a run by itself begins none any more.
 
         If the caller is cancelled, a stop that has begun is carried through.
 

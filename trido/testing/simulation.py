@@ -43,7 +43,7 @@ Samples: TypeAlias = Sequence[Signal] | Callable[[Random], Signal]
 
 
 def _rate(_: object, attribute: Any, value: object) -> None:
-    if not (is_number(value) and 0 <= value < math.inf):  # type: ignore[operator]
+    if not (is_number(value) and 0 <= value < math.inf):  # type: ignore[operator]  # it is a number
         raise SpecError(attribute.name, value, "a finite number >= 0", of="Rates")
 
 
