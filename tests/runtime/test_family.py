@@ -243,6 +243,19 @@ async def test_declared_children_are_started_anew_in_every_run(recover: Any) -> 
         assert ref.status().children == 2
 
 
+async def test_a_parked_child_comes_back_with_its_parent() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(parent(recover="committed"), id="p")
+        await settled_in(ref, spawn("kid", desk.agent(), settings={"backoff": None}))
+        for _ in range(4):
+            await rt.agent("p/kid").cast(boom())
+            await settle()
+        assert rt.agent("p/kid").status().state == "parked"
+        await ref.cast(boom())
+        await ref.wait_for(lambda state: state.seen[-1:] == ("kid started 5",))
+        assert rt.agent("p/kid").status().state == "running"
+
+
 @pytest.mark.parametrize(
     ("recover", "ids"), [("fresh", ["p"]), ("committed", ["p", "p/1", "p/2", "p/3"])]
 )

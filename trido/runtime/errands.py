@@ -144,14 +144,13 @@ class Errands(Receiving[S]):
                 await trio.sleep_forever()
         if self._lingering is scope:  # pragma: no branch - else a run has begun in that moment
             self.give_up_errands()
-            self._stop_lingering()
+            self._stop_lingering(scope)
 
-    def _stop_lingering(self) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel(reason="there is a run again")
-            self._lingering = None
-            self.env.lingering.discard(self._whole)
-            self.went_idle()
+    def _stop_lingering(self, scope: trio.CancelScope) -> None:
+        scope.cancel(reason="there is a run again")
+        self._lingering = None
+        self.env.lingering.discard(self._whole)
+        self.went_idle()
 
 
 async def _then_cancel(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -334,7 +334,7 @@ class Family:
 
     def _ends_too(self, kin: Kin) -> bool:
         supervisor = self.supervisor
-        ends = supervisor is None or supervisor.is_stopping
+        ends = supervisor is None or supervisor.has_begun_to_end
         return ends and kin.on_parent_death is None
 
     def _forget(self, member: Member) -> None:

@@ -72,7 +72,7 @@ class AgentPlace(Sleeping[S]):
             self.durable.begin()
         self._ended = None
         if self._lingering is not None:
-            self._stop_lingering()
+            self._stop_lingering(self._lingering)
         self._recover()
         run = self._run = AgentRun(self, report)
         run.open()
@@ -298,7 +298,7 @@ class AgentPlace(Sleeping[S]):
         """
         if self.yields:
             return False
-        if self._child is not None and self._child.supervisor.is_stopping:
+        if self._child is not None and self._child.supervisor.has_begun_to_end:
             lives_with = self.kin is not None and self.kin.on_parent_death is None
             return lives_with and self.kin is not None and self.kin.parent.ends_for_good
         return self.has_ended or (self._run is not None and not self.goes_on_after(self._run.end))

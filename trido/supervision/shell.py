@@ -124,6 +124,11 @@ class Shell:
         """Whether it is stopping its children, for good."""
         return self._machine.phase == "stopping"
 
+    @property
+    def has_begun_to_end(self) -> bool:
+        """Whether it stops its children for good, or has stopped them."""
+        return self._machine.phase in ("stopping", "ended")
+
     def post(self, event: Input) -> None:
         """Put ``event`` into the inbox."""
         if not self._finished:
