@@ -100,6 +100,27 @@ PARTS: Final[dict[str, Part]] = {
         _files(_AGENTS, "schema shapes"),
         (_files(_TESTS, "words_of_shapes"), _files(_TESTS, "schema shapes")),
     ),
+    "codec": Part(
+        (
+            *_files(
+                f"{_AGENTS}codec/",
+                "text coder collection texts times record union compiler signals vocabulary "
+                "upgrading state inputs timers replies known builtin directives codec errors",
+            ),
+            *_files(_AGENTS, "codec_errors"),
+        ),
+        (
+            _files(_TESTS, "codec codec_state"),
+            _files("tests/runtime/test_", "durable_plain_turns durable_machine"),
+        ),
+    ),
+    "messages": Part(
+        _files(_AGENTS, "secrets cloudevents binary attributes jsontext plain json_schema"),
+        (
+            _files(_TESTS, "secrets cloudevents json_schema plain"),
+            _files(_TESTS, "signal signals_travel codec"),
+        ),
+    ),
     "undo": Part(
         ("trido/runtime/undo.py",),
         (("tests/runtime/test_undo.py",), ("tests/runtime/test_actions.py",)),
