@@ -37,10 +37,7 @@ _DECISION = tuple(
 )
 _SHELL = tuple(
     f"trido/supervision/{name}.py"
-    for name in (
-        "supervisor working carrying shell report child incarnation nested block statistics bus "
-        "reading"
-    ).split()
+    for name in "supervisor working carrying report child statistics bus reading".split()
 )
 # It counts steps, of 16,000 children.
 _NOT_C094 = "--deselect=tests/conformance/test_f_api.py::test_C094_steps_grow_linearly"
@@ -56,6 +53,7 @@ def _files(room: str, names: str) -> tuple[str, ...]:
     return tuple(f"{room}{name}.py" for name in names.split())
 
 
+_SUPERVISION = "trido/supervision/"
 _AGENTS = "trido/agents/"
 _TESTS = "tests/agents/test_"
 
@@ -77,6 +75,33 @@ PARTS: Final[dict[str, Part]] = {
                 *_files("tests/supervision/test_", "internals edges places"),
                 "tests/runtime/test_runtime.py",
             ),
+        ),
+    ),
+    "runs": Part(
+        _files(_SUPERVISION, "block nested shell incarnation"),
+        (
+            (
+                *_files("tests/supervision/test_", "settings ports"),
+                *_conformance("how_a_run_ends h_trio block_and_api"),
+            ),
+            (
+                *_files("tests/supervision/test_", "places internals edges"),
+                *_conformance("b_restart_types e_shutdown heartbeat stop_and_kill run_signals"),
+            ),
+        ),
+    ),
+    "specs": Part(
+        _files(_SUPERVISION, "spec functions shields current errors draw log signals place"),
+        (
+            (
+                *_files("tests/supervision/test_", "errors policy shared_policies settings"),
+                *_conformance("explain observers"),
+            ),
+            (
+                *_conformance("a_startup"),
+                *_files("tests/supervision/test_", "internals edges ports"),
+            ),
+            _conformance("block_and_api stop_and_kill run_signals"),
         ),
     ),
     "agents": Part(
