@@ -1,9 +1,9 @@
 """The adapter for async functions: one run of ``fn(*args)``, contained.
 
-Two tasks make a run. The *host* lives in the supervisor's nursery and holds a shielded scope (only
-the supervisor stops the run, in its order) and a nursery; the function runs in a task of its own
-in there, because a function that leaves a nursery or a scope open corrupts the nursery its task is
-in, and that must not be the one that its siblings are in. No exception leaves the host.
+Two tasks make a run. The *host* lives in the supervisor's nursery and holds a nursery of its own,
+shielded: only the supervisor stops the run, in its order. The function runs in a task of its own in
+there, because a function that leaves a nursery or a scope open corrupts the nursery its task is in,
+and that must not be the one that its siblings are in. No exception leaves the host.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class FunctionRun:
     """One call of the function."""
 
     _nursery: trio.Nursery
-    """The host's; from the function's first step on."""
+    """The host's; from its first step on."""
     _gone: trio.Event
     """Set at the end of a run that is being killed."""
 
@@ -82,6 +82,7 @@ class FunctionRun:
         "_scope",
         "_spec",
         "_started",
+        "_stopped_for",
         "_task",
         "fn",
     )
@@ -92,7 +93,10 @@ class FunctionRun:
         """What it calls."""
         self._args = args
         self._report = report
-        self._scope = trio.CancelScope(shield=True)
+        self._scope: trio.CancelScope | None = None
+        """That of the host's nursery."""
+        self._stopped_for: str | None = None
+        """Why it is to end, if somebody said so."""
         self._current = Current(report.child, CleanupTime(spec.policy.grace))
         self._task: Task | None = None
         self._error: BaseException | None = None
@@ -106,7 +110,7 @@ class FunctionRun:
     def cancel(self, deadline: float, reason: str) -> None:
         """Cancel the function; its cleanup scopes end by ``deadline``."""
         self._current.cleanup_time.end_by(deadline)
-        self._scope.cancel(reason=reason)
+        self._stop(reason)
 
     def kill(self) -> None:
         """Cancel it, expire its cleanup scopes, and break its shields until it ends."""
@@ -114,12 +118,21 @@ class FunctionRun:
             return
         self._killed = True
         self._gone = trio.Event()
-        self._scope.cancel(reason="killed by its supervisor")
+        self._stop("killed by its supervisor")
         self._current.kill()
-        break_shields(self._scope)
+        if self._scope is not None:
+            self._break_out(self._scope)
+
+    def _stop(self, reason: str) -> None:
+        self._stopped_for = reason
+        if self._scope is not None:
+            self._scope.cancel(reason=reason)
+
+    def _break_out(self, scope: trio.CancelScope) -> None:
+        break_shields(scope)
         self._report.nursery.start_soon(
             break_out,
-            self._scope,
+            scope,
             self._gone,
             self._spec.kill_timeout,
             self._report.unkillable,
@@ -137,13 +150,12 @@ class FunctionRun:
 
     @enable_ki_protection
     async def host(self) -> None:
-        """Hold the scope and the nursery of the run, and tell how it ended."""
+        """Hold the nursery of the run, and tell how it ended."""
         error: BaseException | None = None
         try:
-            with self._scope:
-                async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
-                    nursery.start_soon(self._call, name=self._report.name)
+            async with trio.open_nursery() as nursery:
+                self._enter(nursery)
+                nursery.start_soon(self._call, name=self._report.name)
         # Whatever it is, it is this run's end: the classification decides, nothing is swallowed.
         except BaseException as exc:  # noqa: ASYNC103
             error = exc
@@ -153,6 +165,16 @@ class FunctionRun:
                 self._gone.set()
             self._report.ended(self._classify(_joined(self._error, error)))
             self._error = None
+
+    def _enter(self, nursery: trio.Nursery) -> None:
+        """Begin; what was asked before that is done now."""
+        # The nursery's own scope is shielded: another around it would be a tenth of a run's cost.
+        self._nursery, self._scope = nursery, nursery.cancel_scope
+        self._scope.shield = True
+        if self._stopped_for is not None:
+            self._scope.cancel(reason=self._stopped_for)
+        if self._killed:
+            self._break_out(self._scope)
 
     @enable_ki_protection
     async def _call(self) -> None:
@@ -213,7 +235,7 @@ class FunctionRun:
         cancelled, left = _without_cancelled(error)
         if any(not isinstance(leaf, Exception) for leaf in leaves(left)):
             return End("fatal", left)
-        if cancelled and not self._scope.cancel_called:
+        if cancelled and self._stopped_for is None:
             leaked = errors.LeakedCancelled("a Cancelled that nobody asked for came out of it")
             leaked.__cause__, leaked.beside = error, left
             return End("crashed", leaked)
