@@ -60,6 +60,7 @@ def _collect(copy: Path, rounds: _Rounds, tests: Sequence[str]) -> NoReturn:
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     # What stands before each change is no caller of trido.
     trampoline.__name__ = "trido.mutmut"
+    sys.setrecursionlimit(3 * sys.getrecursionlimit())  # and with it each call takes three
     options = [one for one in tests if one.startswith("-")]
     paths = [str(path) for name in tests for path in sorted(Path().glob(name))]
     pytest.main(["-x", "-q", "-s", "-pno:cacheprovider", "--rootdir=.", *options, *paths], [rounds])
