@@ -93,12 +93,10 @@ PARTS: Final[dict[str, Part]] = {
     "specs": Part(
         _files(_SUPERVISION, "spec functions shields current errors draw log signals place"),
         (
+            _files("tests/supervision/test_", "words_of_specs words_of_the_log errors shields"),
             (
-                *_files("tests/supervision/test_", "errors policy shared_policies settings"),
-                *_conformance("explain observers"),
-            ),
-            (
-                *_conformance("a_startup"),
+                *_files("tests/supervision/test_", "policy shared_policies settings"),
+                *_conformance("explain observers a_startup"),
                 *_files("tests/supervision/test_", "internals edges ports"),
             ),
             _conformance("block_and_api stop_and_kill run_signals"),

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -20,6 +21,11 @@ from tests.mutation.judging import Mutant, Outcome
 
 MEMORY: Final = 3 * 2**30
 """What a run may take, in bytes."""
+
+_LOOK: Final = 6
+"""Every so many seconds it is looked whether a run still does something."""
+_IDLE: Final = 0.01
+"""It does not if it has used no more of the processor since, in seconds."""
 
 _LATE: Final = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
 _STOPPED: Final = (signal.SIGTERM, signal.SIGINT)
@@ -118,7 +124,7 @@ def _test(session: pytest.Session, name: str, seconds: float) -> NoReturn:
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 3))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.alarm(6 * int(seconds) + 60)  # for what waits; there may be more to do than processors
+    _watch(6 * int(seconds) + 60)  # there may be more to do than processors
     if name:
         _be_silent()
     os.environ["MUTANT_UNDER_TEST"] = name
@@ -131,6 +137,20 @@ def _test(session: pytest.Session, name: str, seconds: float) -> NoReturn:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _watch(seconds: int) -> None:
+    """End this process after so long, or once it only waits: nothing will come for it to do."""
+    until, used = time.monotonic() + seconds, time.process_time()
+
+    def look(*_: object) -> None:
+        nonlocal used
+        before, used = used, time.process_time()
+        if used - before < _IDLE or time.monotonic() > until:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
 
 
 def _be_silent() -> None:
