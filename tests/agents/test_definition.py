@@ -467,6 +467,21 @@ def test_what_cannot_be_frozen_is_no_part_of_a_state() -> None:
         keeper.cmd(Kept(), keep.signal(1))
 
 
+def test_a_frozen_dict_is_still_no_value_of_another_field() -> None:
+    @frozen
+    class Lamp:
+        color: Literal["red", "green"] = "red"
+
+    lamp = trido.Agent("lamp", state=Lamp)
+
+    @lamp.on("paint")
+    def paint(state: Lamp, data: dict[str, str]) -> Lamp:
+        return evolve(state, color=trido.freeze(data))
+
+    with pytest.raises(trido.InvalidDecision, match="color: expected one of 'red', 'green'"):
+        lamp.cmd(Lamp(), paint.signal({"color": "red"}))
+
+
 @pytest.mark.parametrize("hook", ["on_start", "on_stop"])
 def test_a_hook_is_given_once(hook: str) -> None:
     twice = trido.Agent("twice", state=Counter)
