@@ -1,0 +1,213 @@
+"""The supervisor's task: when it works, who does its work meanwhile, and how it fails."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+import trido
+from tests.supervision.played import Board, Played
+from trido import testing
+from trido.supervision.messages import End
+from trido.supervision.place import Report
+from trido.supervision.policy import ChildPolicy
+
+
+class BrokenError(Exception):
+    """Our own code fails."""
+
+
+async def idle() -> None:
+    await trio.sleep_forever()
+
+
+class Hasty(Board):
+    """Each run crashes as it begins, up to the last."""
+
+    def __init__(self, crashes: int) -> None:
+        super().__init__()
+        self.crashes = crashes
+
+    def start(self, report: Report) -> Board:
+        run = super().start(report)
+        if self.crashes:
+            self.crashes -= 1
+            report.ended(End("crashed", ValueError("broken")))
+        return run
+
+
+def back_after(seconds: float) -> ChildPolicy:
+    """From the second attempt on."""
+    return ChildPolicy(backoff=trido.Backoff(min=seconds, jitter=0.0))
+
+
+def crash_twice(board: Board) -> None:
+    """It crashes, and so does its first restart."""
+    board.failures.append(ValueError("broken"))
+    crash(board)
+
+
+def crash(board: Board, text: str = "broken") -> None:
+    board.report.ended(End("crashed", ValueError(text)))
+
+
+class Steps(trio.abc.Instrument):
+    """Counts the steps of one task."""
+
+    def __init__(self, task: trio.lowlevel.Task | None) -> None:
+        self.task, self.number = task, 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.number += task is self.task
+
+
+# Its turns, and those of others -------------------------------------------------------------------
+
+
+async def test_others_have_their_turn_between_two_restarts() -> None:
+    hasty, turns = Hasty(40), list[int]()
+    async with trido.open_supervisor(max_restarts=math.inf) as sup:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sup.start_child, Played(hasty))
+            while not turns or turns[-1]:
+                await trio.lowlevel.checkpoint()
+                turns.append(hasty.crashes)
+        await sup["a"].wait_running()
+    assert len(set(turns)) > 15
+
+
+async def test_what_is_asked_while_it_sleeps_is_done_without_its_task() -> None:
+    async with trido.open_supervisor(Played(Board())) as sup:
+        await trio.testing.wait_all_tasks_blocked()
+        steps = Steps(sup.task)
+        trio.lowlevel.add_instrument(steps)
+        await sup.start_child(Played(Board(), "b"))
+        await sup.stop_child("a")
+        await sup.restart_child("a")
+        assert steps.number == 0
+        trio.lowlevel.remove_instrument(steps)
+
+
+async def test_what_is_due_sooner_than_it_would_wake_is_done_in_time() -> None:
+    async with trido.open_supervisor(max_restarts=10) as sup:
+        for id, seconds in (("a", 9.0), ("b", 2.0)):
+            board = Board()
+            await sup.start_child(Played(board, id, back_after(seconds)))
+            crash_twice(board)
+        began = trio.current_time()
+        for id, seconds in (("b", 2.0), ("a", 9.0)):
+            await sup[id].wait_running(after=1)
+            assert trio.current_time() - began == seconds
+
+
+async def test_a_group_of_many_is_stopped_and_started_again_by_one_word() -> None:
+    """More than is done at a time; the rest is done by the supervisor's task."""
+    boards = [Board() for _ in range(100)]
+    specs = [Played(board, str(number)) for number, board in enumerate(boards)]
+    async with trido.open_supervisor(*specs, strategy="one_for_all") as sup:
+        await trio.testing.wait_all_tasks_blocked()
+        crash(boards[0])
+        await trio.testing.wait_all_tasks_blocked()
+        assert {(one.state, one.incarnation) for one in sup.children()} == {("running", 2)}
+
+
+def test_what_is_asked_at_the_moment_it_wakes_is_done() -> None:
+    async def main() -> list[str]:
+        board = Board()
+        async with trido.open_supervisor(Played(board, policy=back_after(1.0))) as sup:
+            await trio.testing.wait_all_tasks_blocked()
+            crash_twice(board)
+            await trio.sleep(1)
+            await sup.start_child(Played(Board(), "b"))
+            await trio.testing.wait_all_tasks_blocked()
+            return [one.state for one in sup.children()]
+
+    for seed in range(12):
+        assert testing.run(main, seed=seed) == ["running", "running"]
+
+
+async def test_it_is_told_when_it_stops_for_good_and_not_before() -> None:
+    board = Board()
+    board.obeys = False
+    async with trido.open_supervisor(Played(board)) as sup:
+        assert sup.settled.is_set()
+        assert not sup.winds_up.is_set()
+        sup.stop()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (sup.is_stopping, sup.winds_up.is_set(), sup.over.is_set()) == (True, True, False)
+        board.report.ended(End("stopped"))
+        await sup.wait()
+
+
+# How it gives up, and how it breaks ---------------------------------------------------------------
+
+
+def gives_up(board: Board, sup: trido.Supervisor) -> None:
+    crash(board)
+
+
+def is_broken(board: Board, sup: trido.Supervisor) -> None:
+    sup.abandon(BrokenError())
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "reason"),
+    [
+        (gives_up, trido.RestartLimitExceeded, "supervisor 'top' gives up"),
+        (is_broken, BrokenError, "supervisor 'top' failed"),
+    ],
+)
+async def test_the_body_is_told_why_it_is_cancelled(
+    how: Callable[[Board, trido.Supervisor], None], error: type[Exception], reason: str
+) -> None:
+    board = Board()
+    said: list[str | None] = []
+    with pytest.raises(error):
+        async with trido.open_supervisor(Played(board), id="top", max_restarts=0) as sup:
+            how(board, sup)
+            try:
+                await trio.sleep_forever()
+            except trio.Cancelled as cancelled:
+                said.append(cancelled.reason)
+                raise
+    assert said == [reason]
+
+
+async def test_what_ends_with_the_one_that_was_one_too_many_changes_nothing() -> None:
+    """It comes in before the body is interrupted, and is done after."""
+    one, other, heard = Board(), Board(), list[Any]()
+    with pytest.raises(trido.RestartLimitExceeded) as caught:
+        async with trido.open_supervisor(
+            Played(one), Played(other, "b"), max_restarts=0, observers=(heard.append,)
+        ):
+            crash(one, "first")
+            crash(other, "second")
+            await trio.sleep_forever()
+    assert str(caught.value.__cause__) == "first"
+
+
+def test_nothing_is_begun_any_more_once_it_is_broken() -> None:
+    """Not even what was due."""
+    clock = MockClock()
+    board = Board()
+
+    async def main() -> None:
+        with pytest.raises(BrokenError):
+            async with trido.open_supervisor(Played(board, policy=back_after(1.0))) as sup:
+                await trio.testing.wait_all_tasks_blocked()
+                crash_twice(board)
+                await trio.testing.wait_all_tasks_blocked()
+                clock.jump(2)
+                sup.abandon(BrokenError())
+                await trio.sleep_forever()
+
+    trio.run(main, clock=clock)
+    assert board.take() == [
+        *("starting", "running", *["restarting, comes back"] * 2, "stopped"),
+    ]
