@@ -13,6 +13,7 @@ import trido
 from tests.supervision.played import Board, Played
 from trido import events
 from trido.supervision.messages import End
+from trido.supervision.place import Report
 from trido.supervision.policy import BRUTAL_KILL, ChildPolicy
 
 
@@ -130,3 +131,96 @@ async def test_a_request_that_is_refused_raises_why() -> None:
             await sup.restart_child("a")
         assert caught.value.id == "a"
         assert sup.statistics().callers == 0
+
+
+class Early(Board):
+    """Each start of it does as told before it returns, or does not."""
+
+    def __init__(self, end: End | Exception) -> None:
+        super().__init__()
+        self.end = end
+
+    def start(self, report: Report) -> Board:
+        super().start(report)
+        if isinstance(self.end, Exception):
+            raise self.end
+        report.ended(self.end)
+        return self
+
+
+async def test_a_run_that_is_over_before_its_start_returns_is_none() -> None:
+    board = Early(End("normal"))
+    async with trido.open_supervisor() as sup:
+        child = await sup.start_child(Played(board, policy=ChildPolicy(restart="transient")))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (child.state, child.run, child.incarnation) == ("stopped", None, 1)
+        child.beat()
+    assert "beat" not in board.take()
+
+
+async def test_a_start_that_raises_after_the_run_was_ready_is_a_crash_as_any() -> None:
+    error = ValueError("broken")
+    policy = ChildPolicy(escalate_on=(ValueError,))
+    with pytest.raises(trido.RestartLimitExceeded) as caught:
+        async with trido.open_supervisor() as sup:
+            await sup.start_child(Played(Early(error), policy=policy))
+            await trio.sleep_forever()
+    assert caught.value.__cause__ is error
+
+
+async def test_what_ends_as_it_is_said_to_be_unkillable_is_nowhere_any_more() -> None:
+    board, heard = Board(), list[Any]()
+    board.obeys = False
+    async with trido.open_supervisor(Played(board), observers=(heard.append,)) as sup:
+        sup.stop()
+        await trio.sleep(6)
+        board.report.unkillable()
+        board.report.ended(End("killed"))
+        await sup.wait()
+    assert [one.stack for one in heard if isinstance(one, events.ChildUnkillable)] == [""]
+
+
+async def test_a_child_that_never_had_a_run_has_no_heart_and_none_below() -> None:
+    board, said = Board(), list[object]()
+
+    async def asks(*, task_status: trio.TaskStatus[None]) -> None:
+        sup = trido.current_child().supervisor
+        sup["a"].beat()
+        said.extend([sup["a"].run, sup["a"].incarnation, sup.tree().splitlines()[2]])
+        task_status.started()
+
+    spec = trido.ChildSpec(asks, id="first", restart="temporary")
+    async with trido.open_supervisor(spec, Played(board)) as sup:
+        await trio.testing.wait_all_tasks_blocked()
+        assert sup["a"].state == "running"
+    assert said == [None, 0, "└── a stopped (run 0)"]
+    assert "beat" not in board.take()
+
+
+async def test_whoever_waits_for_the_end_of_a_run_waits_for_that_run() -> None:
+    board, heard = Board(), list[str]()
+
+    async def waits() -> None:
+        await sup["a"].wait_ended()
+        heard.append("ended")
+
+    async with trido.open_supervisor(Played(board)) as sup, trio.open_nursery() as nursery:
+        nursery.start_soon(waits)
+        await trio.testing.wait_all_tasks_blocked()
+        assert heard == []
+        board.report.ended(End("crashed", ValueError("broken")))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (heard, sup["a"].state) == (["ended"], "running")
+
+
+async def test_what_a_run_has_below_it_is_drawn_there() -> None:
+    async with trido.open_supervisor(Played(Board(), "x"), id="below") as below:
+
+        class Host(Board):
+            def below(self) -> Any:
+                return below
+
+        async with trido.open_supervisor(Played(Host()), id="top") as sup:
+            assert sup.tree().splitlines() == [
+                *("top [one_for_one]", "└── a running (run 1)", "    └── x running (run 1)")
+            ]

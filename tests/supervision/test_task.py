@@ -14,9 +14,11 @@ from trio.testing import MockClock
 import trido
 from tests.supervision.played import Board, Played
 from trido import testing
+from trido.supervision.current import current_run
 from trido.supervision.messages import End
 from trido.supervision.place import Report
 from trido.supervision.policy import ChildPolicy
+from trido.supervision.working import _without_wrapping
 
 
 class BrokenError(Exception):
@@ -80,6 +82,17 @@ async def test_others_have_their_turn_between_two_restarts() -> None:
                 turns.append(hasty.crashes)
         await sup["a"].wait_running()
     assert len(set(turns)) > 15
+
+
+async def test_who_restarts_something_leaves_what_comes_next_to_the_supervisors_task() -> None:
+    hasty = Hasty(0)
+    async with trido.open_supervisor(Played(hasty), max_restarts=math.inf) as sup:
+        await trio.testing.wait_all_tasks_blocked()
+        hasty.crashes = 3
+        crash(hasty)
+        assert sup["a"].incarnation == 2
+        await trio.testing.wait_all_tasks_blocked()
+        assert sup["a"].incarnation == 5
 
 
 async def test_what_is_asked_while_it_sleeps_is_done_without_its_task() -> None:
@@ -211,3 +224,118 @@ def test_nothing_is_begun_any_more_once_it_is_broken() -> None:
     assert board.take() == [
         *("starting", "running", *["restarting, comes back"] * 2, "stopped"),
     ]
+
+
+class Guarded(Board):
+    """One that cannot be asked to stop; it tells when it is killed."""
+
+    def __init__(self, killed: list[Board]) -> None:
+        super().__init__()
+        self.killed = killed
+
+    def cancel(self, deadline: float, reason: str) -> None:
+        pass
+
+    def kill(self) -> None:
+        self.killed.append(self)
+
+
+async def test_once_it_is_broken_what_runs_is_killed_last_first_and_whoever_waits_is_freed() -> (
+    None
+):
+    killed, freed = list[Board](), list[BaseException | None]()
+    boards = [Guarded(killed) for _ in range(3)]
+    error = BrokenError()
+
+    async def waits(sup: trido.Supervisor) -> None:
+        with pytest.raises(trido.SupervisorStopped) as caught:
+            await sup.stop_child("0")
+        freed.append(caught.value.__cause__)
+
+    policy = ChildPolicy(restart="transient")
+    specs = (Played(board, str(number), policy) for number, board in enumerate(boards))
+    with pytest.RaisesGroup(BrokenError) as caught:
+        async with trio.open_nursery() as nursery, trido.open_supervisor(*specs) as sup:
+            boards[1].report.ended(End("normal"))
+            nursery.start_soon(waits, sup)
+            nursery.start_soon(sup["2"].wait_ended)
+            await trio.testing.wait_all_tasks_blocked()
+            sup.abandon(error)
+            await trio.sleep_forever()
+    assert (caught.value.exceptions, freed) == ((error,), [error])
+    assert killed == [boards[2], boards[0]]
+    assert [board.take()[-1] for board in boards] == ["stopped"] * 3
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_of_what_broke_it_only_what_matters_is_left(number: int) -> None:
+    errors = [BrokenError(str(one)) for one in range(number)]
+
+    async def fails(error: BrokenError) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise error
+
+    with trio.CancelScope() as scope, pytest.raises(BaseExceptionGroup) as caught:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            for error in errors:
+                nursery.start_soon(fails, error)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+    left = _without_wrapping(caught.value)
+    assert caught.value.split(trio.Cancelled)[0] is not None
+    assert set(left.exceptions if isinstance(left, ExceptionGroup) else [left]) == set(errors)
+
+
+# What it is to the supervisor above ---------------------------------------------------------------
+
+
+def inner(board: Board, **fields: Any) -> trido.SupervisorSpec:
+    return trido.SupervisorSpec(Played(board), id="inner", **fields)
+
+
+async def test_one_that_broke_has_crashed() -> None:
+    heard, error = list[Any](), BrokenError()
+    async with trido.open_supervisor(inner(Board()), observers=(heard.append,)) as sup:
+        sup["inner"].value.abandon(error)
+        await sup["inner"].wait_running(after=1)
+        assert sup["inner"].last_crash is error
+    (told,) = [one for one in heard if isinstance(one, trido.events.SupervisorReport)]
+    assert (told.context, told.outcome, told.reason) == ("child_terminated", "crashed", error)
+
+
+async def test_one_that_met_something_fatal_ends_all_above_it() -> None:
+    board, error = Board(), SystemExit(3)
+    with pytest.raises(SystemExit) as caught:
+        async with trido.open_supervisor(inner(board)):
+            board.report.ended(End("fatal", error))
+            await trio.sleep_forever()
+    assert caught.value is error
+
+
+async def test_one_that_could_not_start_its_children_has_failed_to_start() -> None:
+    error = ValueError("broken")
+    async with trido.open_supervisor() as sup:
+        with pytest.raises(trido.StartFailed) as caught:
+            await sup.start_child(inner(Board(error)))
+        below = caught.value.__cause__
+        assert isinstance(below, trido.StartFailed)
+        assert (caught.value.id, below.id, below.__cause__) == ("inner", "a", error)
+
+
+async def test_a_child_forgets_the_supervisors_that_ended_in_it() -> None:
+    async with trido.open_supervisor() as sup:
+        left: list[object] = []
+
+        async def opens() -> None:
+            for _ in range(3):
+                async with trido.open_supervisor():
+                    pass
+            run = current_run()
+            left.append(run is not None and run._supervisors)
+
+        child = await sup.start_child(opens, restart="temporary")
+        await child.wait_ended()
+        assert left == [set()]
