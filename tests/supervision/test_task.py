@@ -102,7 +102,7 @@ async def test_what_is_asked_while_it_sleeps_is_done_without_its_task() -> None:
         trio.lowlevel.add_instrument(steps)
         await sup.start_child(Played(Board(), "b"))
         await sup.stop_child("a")
-        await sup.restart_child("a")
+        await trio.testing.wait_all_tasks_blocked()
         assert steps.number == 0
         trio.lowlevel.remove_instrument(steps)
 
