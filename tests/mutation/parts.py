@@ -68,11 +68,15 @@ PARTS: Final[dict[str, Part]] = {
     "supervisor": Part(
         _SHELL,
         (
-            _files("tests/supervision/test_", "heard ports read settings"),
-            (*_conformance("observers f_api b_restart_types g_auto_shutdown"), _NOT_C094),
+            _files("tests/supervision/test_", "heard ports read settings asked task"),
             (
-                *_conformance("block_and_api h_trio how_a_run_ends stop_and_kill heartbeat"),
                 *_files("tests/supervision/test_", "internals edges places"),
+                *_conformance("f_api block_and_api"),
+                _NOT_C094,
+            ),
+            (
+                *_conformance("observers b_restart_types g_auto_shutdown how_a_run_ends"),
+                *_conformance("h_trio stop_and_kill heartbeat"),
                 "tests/runtime/test_runtime.py",
             ),
         ),
@@ -133,7 +137,8 @@ PARTS: Final[dict[str, Part]] = {
             *_files(_AGENTS, "codec_errors"),
         ),
         (
-            _files(_TESTS, "codec codec_state"),
+            (*_files(_TESTS, "codec_forms codec codec_state"), "-mnot hypothesis"),
+            _files(_TESTS, "codec_state codec codec_forms"),
             _files("tests/runtime/test_", "durable_plain_turns durable_machine"),
         ),
     ),
