@@ -97,7 +97,7 @@ async def test_what_is_spared_is_left_alone_with_all_that_is_in_it(
     spared: tuple[bool, ...], left: tuple[bool, ...]
 ) -> None:
     with ExitStack() as others:
-        others.callback(entered(others, True)[0].cancel)  # another that is spared, elsewhere
+        others.callback(entered(others, *(True,))[0].cancel)  # another that is spared, elsewhere
     with trio.CancelScope() as scope, ExitStack() as stack:
         scopes = entered(stack, *spared)
         break_shields(scope)

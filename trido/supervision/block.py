@@ -204,7 +204,7 @@ class Block(Generic[S]):
         self._is_open = True
         supervisor.opened_by = CURRENT.get()
         _roots().add(supervisor)
-        nursery.start_soon(supervisor.run, name="/".join(supervisor.path))
+        nursery.start_soon(supervisor.run, name=supervisor.id)
         await self._attendance.until_settled()
         if self._attendance.nothing_happened:
             supervisor.body_scope.__enter__()
@@ -282,7 +282,7 @@ class _Attendance:
                 self._cancelled = exc
                 self._stop(cancelled=True)
             except KeyboardInterrupt as exc:
-                self._interrupted = exc if self._interrupted is None else self._interrupted
+                self._interrupted = exc
                 if self._stopping:
                     self._supervisor.kill_children()
                 self._stop(cancelled=False)
