@@ -120,7 +120,8 @@ PARTS: Final[dict[str, Part]] = {
         + _files(_AGENTS, "signal directive where address stamps frozen errors action_errors"),
         (
             _files(_TESTS, "words_of_values words_of_errors signals_travel stamps"),
-            _files(_TESTS, "timing policies directives action signal words_of_definitions"),
+            _files(_TESTS, "timing policies directives action signal frozen_lists")
+            + _files(_TESTS, "words_of_definitions"),
         ),
     ),
     "data": Part(
@@ -145,8 +146,12 @@ PARTS: Final[dict[str, Part]] = {
     "messages": Part(
         _files(_AGENTS, "secrets cloudevents binary attributes jsontext plain json_schema"),
         (
-            _files(_TESTS, "secrets cloudevents json_schema plain"),
-            _files(_TESTS, "signal signals_travel codec"),
+            (
+                *_files(_TESTS, "secrets secrets_in_short cloudevents json_schema plain"),
+                "-mnot hypothesis",
+            ),
+            _files(_TESTS, "secrets secrets_in_short cloudevents json_schema plain"),
+            _files(_TESTS, "signal signals_travel codec codec_forms"),
         ),
     ),
     "undo": Part(

@@ -190,8 +190,15 @@ class _Shown:
         return self._joined(shown())
 
     def _table(self, table: Mapping[Any, Any], depth: int) -> str:
-        said = ((self.text(key, depth - 1), is_secret_name(key), one) for key, one in table.items())
+        said = ((self._key(key, depth), is_secret_name(key), one) for key, one in table.items())
         return self._named(said, ": ", depth)
+
+    def _key(self, key: Any, depth: int) -> str:
+        """The key; the room that it takes is counted with that of the names."""
+        room = self.left
+        text = self.text(key, depth - 1)
+        self.left = room
+        return text
 
     def _items(self, items: Iterable[Any], depth: int) -> str:
         return self._joined(self.text(one, depth - 1) for one in items)
@@ -207,7 +214,7 @@ class _Shown:
         for text in texts:
             found.append(text)
             self.left -= 2
-            if self.left <= 0:
+            if self.left < 0:
                 self.hides = True
                 found.append(_MORE)
                 break
@@ -215,8 +222,7 @@ class _Shown:
 
     def _own(self, value: Any) -> str:
         if isinstance(value, str | bytes) and len(value) > self.left:
-            self.hides = True
-            return repr(value[: self.left]) + _MORE
+            value = value[: self.left]  # with its quotes it is still too long
         return repr(value)
 
     def _clipped(self, text: str, room: int) -> str:
