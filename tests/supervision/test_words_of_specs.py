@@ -74,6 +74,16 @@ class Unsaid:
         return "Unsaid()"
 
 
+class Row(list[int]):
+    """Has no hash."""
+
+    async def __call__(self, number: int) -> None: ...
+
+
+class Bound(functools.partial[Any]):
+    """Is kept as it is by another partial around it."""
+
+
 def child(*args: Any, **options: Any) -> object:
     given: Any = {"id": "a", **options}
     return trido.ChildSpec(*args, **given)
@@ -424,6 +434,9 @@ def test_a_function_that_cannot_say_when_it_is_ready() -> None:
         (functools.partial(serve, task_status=trio.TASK_STATUS_IGNORED), (1,), None, False),
         (functools.partial(serve, 1), (), None, True),
         (functools.partial(functools.partial(serve, 1)), (), None, True),
+        (functools.partial(Bound(serve, task_status=None), 1), (), None, False),
+        (functools.partial(Bound(serve, 1)), (), None, True),
+        (Row(), (1,), None, False),
         (takes_all, (1, 2), None, False),
         (takes_all, (1, 2), "started", True),
         (Unsaid(), (1, 2), None, False),
