@@ -166,6 +166,8 @@ async def test_a_start_that_raises_after_the_run_was_ready_is_a_crash_as_any() -
             await sup.start_child(Played(Early(error), policy=policy))
             await trio.sleep_forever()
     assert caught.value.__cause__ is error
+    said = "supervisor 'root' gave up: child 'a' raised ValueError, which escalates"
+    assert str(caught.value) == said
 
 
 async def test_what_ends_as_it_is_said_to_be_unkillable_is_nowhere_any_more() -> None:

@@ -72,15 +72,19 @@ class Steps(trio.abc.Instrument):
 # Its turns, and those of others -------------------------------------------------------------------
 
 
-async def test_others_have_their_turn_between_two_restarts() -> None:
-    hasty, turns = Hasty(40), list[int]()
-    async with trido.open_supervisor(max_restarts=math.inf) as sup:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(sup.start_child, Played(hasty))
-            while not turns or turns[-1]:
-                await trio.lowlevel.checkpoint()
-                turns.append(hasty.crashes)
-        await sup["a"].wait_running()
+@pytest.mark.parametrize("crashes", [True, False], ids=["crashes", "does not start"])
+async def test_others_have_their_turn_between_two_restarts(*, crashes: bool) -> None:
+    board, turns = Hasty(0), list[int]()
+    async with trido.open_supervisor(Played(board), max_restarts=math.inf) as sup:
+        await trio.testing.wait_all_tasks_blocked()
+        if crashes:
+            board.crashes = 40
+        else:
+            board.failures.extend([ValueError("broken")] * 40)
+        crash(board)
+        while sup["a"].incarnation < 42:
+            await trio.lowlevel.checkpoint()
+            turns.append(sup["a"].incarnation)
     assert len(set(turns)) > 15
 
 
@@ -121,8 +125,8 @@ async def test_what_is_due_sooner_than_it_would_wake_is_done_in_time() -> None:
 
 async def test_a_group_of_many_is_stopped_and_started_again_by_one_word() -> None:
     """More than is done at a time; the rest is done by the supervisor's task."""
-    boards = [Board() for _ in range(100)]
-    specs = [Played(board, str(number)) for number, board in enumerate(boards)]
+    boards, policy = [Board() for _ in range(100)], ChildPolicy(shutdown=math.inf)
+    specs = [Played(board, str(number), policy) for number, board in enumerate(boards)]
     async with trido.open_supervisor(*specs, strategy="one_for_all") as sup:
         await trio.testing.wait_all_tasks_blocked()
         crash(boards[0])
@@ -179,10 +183,10 @@ def is_broken(board: Board, sup: trido.Supervisor) -> None:
 async def test_the_body_is_told_why_it_is_cancelled(
     how: Callable[[Board, trido.Supervisor], None], error: type[Exception], reason: str
 ) -> None:
-    board = Board()
-    said: list[str | None] = []
+    board, said, sups = Board(), list[str | None](), list[trido.Supervisor]()
     with pytest.raises(error):
         async with trido.open_supervisor(Played(board), id="top", max_restarts=0) as sup:
+            sups.append(sup)
             how(board, sup)
             try:
                 await trio.sleep_forever()
@@ -190,6 +194,7 @@ async def test_the_body_is_told_why_it_is_cancelled(
                 said.append(cancelled.reason)
                 raise
     assert said == [reason]
+    assert sups[0].error is None
 
 
 async def test_what_ends_with_the_one_that_was_one_too_many_changes_nothing() -> None:
@@ -208,17 +213,19 @@ async def test_what_ends_with_the_one_that_was_one_too_many_changes_nothing() ->
 def test_nothing_is_begun_any_more_once_it_is_broken() -> None:
     """Not even what was due."""
     clock = MockClock()
-    board = Board()
+    board, sups = Board(), list[trido.Supervisor]()
 
     async def main() -> None:
         with pytest.raises(BrokenError):
             async with trido.open_supervisor(Played(board, policy=back_after(1.0))) as sup:
+                sups.append(sup)
                 await trio.testing.wait_all_tasks_blocked()
                 crash_twice(board)
                 await trio.testing.wait_all_tasks_blocked()
                 clock.jump(2)
                 sup.abandon(BrokenError())
                 await trio.sleep_forever()
+        assert sups[0]["a"].incarnation == 2
 
     trio.run(main, clock=clock)
     assert board.take() == [
@@ -304,6 +311,46 @@ async def test_one_that_broke_has_crashed() -> None:
         assert sup["inner"].last_crash is error
     (told,) = [one for one in heard if isinstance(one, trido.events.SupervisorReport)]
     assert (told.context, told.outcome, told.reason) == ("child_terminated", "crashed", error)
+
+
+async def test_one_that_broke_as_it_was_stopped_has_failed_to_stop() -> None:
+    board, heard, error = Board(), list[Any](), BrokenError()
+    board.obeys = False
+    async with trido.open_supervisor(inner(board), observers=(heard.append,)) as sup:
+        below = sup["inner"].value
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sup.stop_child, "inner")
+            await trio.testing.wait_all_tasks_blocked()
+            below.abandon(error)
+    (told,) = [one for one in heard if isinstance(one, trido.events.ChildStopped)]
+    assert (told.id, told.outcome, told.reason) == ("inner", "crashed", error)
+
+
+async def test_one_that_is_stopped_after_a_start_that_failed_has_failed_to_stop() -> None:
+    board, heard, error = Board(), list[Any](), ValueError("broken")
+    board.obeys = False
+    spec = trido.SupervisorSpec(Played(board), Played(Board(error), "b"), id="inner")
+    async with (
+        trio.open_nursery() as nursery,
+        trido.open_supervisor(observers=(heard.append,)) as sup,
+    ):
+        nursery.start_soon(start_in_vain, sup, spec)
+        await trio.testing.wait_all_tasks_blocked()
+        sup.stop()
+        await trio.testing.wait_all_tasks_blocked()
+        board.report.ended(End("stopped"))
+    (told,) = [
+        one
+        for one in heard
+        if isinstance(one, trido.events.SupervisorReport) and one.context == "shutdown_error"
+    ]
+    assert (told.id, told.outcome) == ("inner", "crashed")
+    assert isinstance(told.reason, trido.StartFailed)
+
+
+async def start_in_vain(sup: trido.Supervisor, spec: trido.SupervisorSpec) -> None:
+    with pytest.raises(trido.SupervisorStopped):
+        await sup.start_child(spec)
 
 
 async def test_one_that_met_something_fatal_ends_all_above_it() -> None:
