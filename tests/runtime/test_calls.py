@@ -16,8 +16,8 @@ from tests.conformance.kit import at, played, run
 from tests.runtime import desk, slow
 from tests.runtime.desk import Boom, Log, boom, do, note, reasons, settle
 from tests.runtime.slow import awaits, sleep, swallow
-from trido.runtime import spot
 from trido.runtime.timers import Timers
+from trido.supervision import spot
 
 
 def deferring(**settings: Any) -> trido.Agent[Log]:

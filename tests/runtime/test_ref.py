@@ -9,7 +9,7 @@ from trio.testing import assert_checkpoints
 import trido
 from tests.conformance.kit import run
 from tests.runtime.desk import Boom, Log, agent, boom, do, note, reasons, settle
-from trido.runtime import spot
+from trido.supervision import spot
 
 
 async def test_a_call_gives_the_committed_state_or_the_first_reply() -> None:
@@ -201,7 +201,7 @@ async def test_calls_served_on_the_spot_let_other_tasks_run() -> None:
 
     async with trido.open_supervisor(agent().spec(id="a")) as sup, trio.open_nursery() as nursery:
         nursery.start_soon(others)
-        for _ in range(3 * spot.TURNS):
+        for _ in range(3 * spot.PIECES):
             await sup["a"].value.call(note("x"))
         assert passes >= 2
         nursery.cancel_scope.cancel()

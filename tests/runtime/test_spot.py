@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import trio
 import trio.testing
 from attrs import frozen
 
 import trido
-from trido.runtime.spot import TURNS, Spot
+from trido.supervision.spot import MOST, PIECES, Spot
 
 
 @frozen
@@ -58,19 +57,74 @@ async def test_others_run_where_nobody_knows_when_they_last_did() -> None:
             assert not await lets_others_run(sup[cold].value)
 
 
-@pytest.mark.parametrize("told", [True, False])
-async def test_others_run_after_so_many_turns(*, told: bool) -> None:
-    spot = Spot.here()
+async def test_others_run_after_so_many_pieces() -> None:
+    spot, now = Spot.here(), trio.current_time()
     assert spot is Spot.here()
-    await spot.breathe()
-    for _ in range(TURNS - 1):
-        with trio.testing.assert_no_checkpoints():
-            await spot.breathe()
-    if told:
-        spot.others_ran(trio.current_time())
-        with trio.testing.assert_no_checkpoints():
-            await spot.breathe()
-    else:
-        with trio.testing.assert_checkpoints():
-            await trio.lowlevel.checkpoint_if_cancelled()  # it does not look for that itself
-            await spot.breathe()
+    assert spot.is_spent(now)  # nobody knows when they last did
+    with trio.testing.assert_checkpoints():
+        await trio.lowlevel.checkpoint_if_cancelled()  # it does not look for that itself
+        await spot.breathe()
+    assert [spot.is_spent(now) for _ in range(PIECES)] == [False] * (PIECES - 1) + [True]
+    spot.others_ran(now)
+    assert not spot.is_spent(now)
+
+
+def test_others_run_after_so_much_time() -> None:
+    spot = Spot()
+    spot.others_ran(1.0)
+    assert not spot.is_spent(1.0 + MOST / 2)
+    assert spot.is_spent(1.0 + 2 * MOST)
+
+
+async def test_starting_and_stopping_lets_others_run_often_enough() -> None:
+    steps = 0
+
+    async def others() -> None:
+        nonlocal steps
+        while True:
+            await trio.lowlevel.checkpoint()
+            steps += 1
+
+    async with trido.open_runtime() as rt, trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        for index in range(10 * PIECES):
+            ref = await rt.start_agent(counter, id=str(index))
+            await ref.stop()
+        nursery.cancel_scope.cancel()
+    assert steps >= 18
+
+
+async def test_a_start_or_a_stop_that_is_cancelled_did_not_happen() -> None:
+    async with trido.open_runtime() as rt:
+        ref = await rt.start_agent(counter, id="there")
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await rt.start_agent(counter, id="new")
+        assert scope.cancelled_caught
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ref.stop()
+        assert scope.cancelled_caught
+        assert rt.agents() == (ref,)
+        await ref.stop()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ref.stop()  # also where there is nothing to do
+        assert scope.cancelled_caught
+        assert rt.agents() == ()
+
+
+async def test_what_a_supervisor_is_asked_for_is_always_a_checkpoint() -> None:
+    async with trido.open_supervisor() as sup:
+        for index in range(3):
+            one = counter.spec(id=str(index))
+            with trio.testing.assert_checkpoints():
+                await sup.start_child(one)
+            with trio.testing.assert_checkpoints():
+                await sup.stop_child(one)
+            with trio.testing.assert_checkpoints():
+                await sup.restart_child(one)
+            with trio.testing.assert_checkpoints():
+                await sup.stop_child(one)
+            with trio.testing.assert_checkpoints():
+                await sup.delete_child(one)

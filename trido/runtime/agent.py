@@ -133,13 +133,13 @@ class Agent(Definition[S]):
         Raises:
           SpecError: an argument is not what it may be.
         """
-        if not options:
-            return AgentSpec(agent=self, id=id, settings=self.settings, runtime=runtime)
+        if options.keys() <= _POLICY:
+            only = cast("PolicyOptions", options)
+            return AgentSpec(agent=self, id=id, settings=self.settings, runtime=runtime, **only)
         self._refuse_unknown(options, _OPTIONS)
         policy = {key: options.pop(key) for key in _POLICY if key in options}  # type: ignore[misc]
-        changed = cast("dict[str, Any]", options)
-        settings = evolve(self.settings, **changed) if changed else self.settings
-        settings.check_kept(changed)
+        settings = evolve(self.settings, **cast("dict[str, Any]", options))
+        settings.check_kept(options)
         return AgentSpec(
             agent=self, id=id, settings=settings, runtime=runtime, **cast("Any", policy)
         )
@@ -171,4 +171,4 @@ def _may_be_entered(function: object) -> bool:
 
 
 _OPTIONS = frozenset({*PolicyOptions.__annotations__, *SettingOptions.__annotations__})
-_POLICY = tuple(PolicyOptions.__annotations__)
+_POLICY = frozenset(PolicyOptions.__annotations__)

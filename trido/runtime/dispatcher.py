@@ -19,7 +19,7 @@ import trio
 from trio.lowlevel import Abort, RaiseCancelT, RunVar, Task, enable_ki_protection
 
 from trido.runtime import clock
-from trido.runtime.spot import Spot
+from trido.supervision.spot import Spot
 
 SLICE: Final = 200e-6
 """How many seconds of turns are served before other tasks get their turn."""

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, final
-from weakref import WeakValueDictionary
 
 import trio
 from attrs import Factory, define
@@ -16,6 +15,7 @@ from trido.runtime import clock
 from trido.runtime.bus import Bus
 from trido.runtime.clock import Trust
 from trido.runtime.dead_letters import DeadLetters
+from trido.runtime.former import FormerRefs
 from trido.runtime.meters import Meters
 from trido.runtime.partition import named_by
 from trido.supervision.current import CURRENT
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from trido.runtime.knocking import Knock
     from trido.runtime.place import AgentPlace
     from trido.runtime.probe import Probe
-    from trido.runtime.ref import AgentRef
     from trido.runtime.runtime import Runtime
     from trido.runtime.watchdog import Watchdog
 
@@ -47,7 +46,7 @@ class Environment:
     runtime: Runtime | None = None
     places: dict[str, AgentPlace[Any]] = Factory(dict)
     """Who has which id."""
-    former: WeakValueDictionary[str, AgentRef[Any]] = Factory(WeakValueDictionary)
+    former: FormerRefs = Factory(FormerRefs)
     """The refs of those who have ended: whoever gets the id next goes on under the ref."""
     lingering: set[AgentPlace[Any]] = Factory(set)
     """Who has ended, and has committed what is not done yet."""
@@ -98,9 +97,10 @@ class Environment:
     def arrived(self, place: AgentPlace[Any]) -> None:
         """An agent is there: send it what was kept for it."""
         self.gone.pop(place.id, None)
-        for send in self.awaited.pop(place.id, ()):
+        for send in self.awaited.pop(place.id, ()) if self.awaited else ():
             send()
-        self.found(place.id)
+        if self.knocking:
+            self.found(place.id)
 
     def left(self, place: AgentPlace[Any]) -> None:
         """An agent has ended for good."""

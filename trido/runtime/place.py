@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
+import trio
+
 from trido.agents.errors import AgentError
 from trido.errors import SpecError
 from trido.runtime.dispatcher import Dispatcher
@@ -96,7 +98,7 @@ class AgentPlace(Sleeping[S]):
             self._take_over(known)
         self.env.places[self.id] = self
         self.env.arrived(self)
-        self._take(self.env.former.pop(self.id, None))
+        self._take(self.env.former.pop(self.id))
         bus = self.env.bus_of(partition_of(self.id)) if self.settings.subscribe else None
         if bus is not None:
             bus.add(self, self.settings.subscribe)
@@ -420,12 +422,15 @@ class AgentPlace(Sleeping[S]):
 
     async def stop(self) -> bool:
         """Have its supervisor stop it, in order; False if there was none to ask."""
-        if await self._stop_asleep():
-            return False
         child = self._child
+        if self.asleep is not None or self.hibernates or child is None or self.has_ended:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            if await self._stop_asleep():
+                return False
+            child = self._child
         if child is None or self.has_ended:
             return False
-        await child.supervisor.stop_child(child)
+        await child.supervisor.stop_place(child)
         return True
 
     async def revive(self) -> None:

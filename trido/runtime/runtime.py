@@ -95,7 +95,8 @@ class Runtime:
 
         If the caller is cancelled, a start that has begun is carried through.
 
-        Checkpoints: always.
+        Checkpoints: always a cancellation point; other tasks run at least once in half a
+        millisecond of what is done on the spot.
 
         Raises:
           SpecError: an option is not what it may be.
@@ -107,7 +108,7 @@ class Runtime:
         """
         if not isinstance(agent, Agent):
             raise SpecError("agent", agent, "a trido.Agent", of="start_agent")
-        given = cast("SpecOptions", {**AS_STARTED, **options})
+        given = cast("SpecOptions", {**AS_STARTED, **options} if options else AS_STARTED)
         spec = agent.spec(id=id, runtime=self, **given)
         if self.env.refuses:
             await trio.lowlevel.checkpoint()

@@ -35,6 +35,7 @@ Phase: TypeAlias = Literal["starting", "serving", "closing", "over"]
 
 _ORDERLY: Final = frozenset({"stopped", "normal"})
 _ASKED: Final = frozenset({"stopped", "killed"})
+_STOPPED: Final = End("stopped")
 
 
 @final
@@ -45,6 +46,7 @@ class AgentRun(Generic[S]):
         "_context",
         "_current",
         "_end",
+        "_ends_by",
         "_grace",
         "_has_stopped",
         "_is_entered",
@@ -81,6 +83,7 @@ class AgentRun(Generic[S]):
         self.was_asked: bool = False
         """Its supervisor has asked it to end."""
         self._end: End | None = None
+        self._ends_by = math.inf
         self._grace: Alarm | None = None
         self.is_queued: bool = False
         """It is in the dispatcher's queue."""
@@ -93,7 +96,8 @@ class AgentRun(Generic[S]):
     def current(self) -> Current:
         """Itself, as seen from inside."""
         if self._current is None:
-            self._current = Current(self.report.child, CleanupTime(self.place.spec.policy.grace))
+            time = CleanupTime(self.place.spec.policy.grace, self._ends_by)
+            self._current = Current(self.report.child, time)
         return self._current
 
     @property
@@ -109,9 +113,9 @@ class AgentRun(Generic[S]):
     def cancel(self, deadline: float, reason: str) -> None:
         """Serve no more, and end in order."""
         self.was_asked = True
-        self.current.cleanup_time.end_by(deadline)
+        self._end_by(deadline)
         self._stop_grace()  # from now on the supervisor sees to it
-        self._wind_up(End("stopped"))
+        self._wind_up(_STOPPED)
 
     def kill(self) -> None:
         """End now."""
@@ -372,9 +376,14 @@ class AgentRun(Generic[S]):
     def _set_grace(self) -> None:
         """Nobody asked it to end, so it sees to its grace itself."""
         due = trio.current_time() + self.place.spec.policy.grace
-        self.current.cleanup_time.end_by(due)
+        self._end_by(due)
         if due < math.inf:
             self._grace = self.place.dispatcher.at(due, _Expiry(self))
+
+    def _end_by(self, deadline: float) -> None:
+        self._ends_by = min(self._ends_by, deadline)
+        if self._current is not None:
+            self._current.cleanup_time.end_by(deadline)
 
     def _stop_grace(self) -> None:
         if self._grace is not None:

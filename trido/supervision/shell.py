@@ -21,6 +21,7 @@ from trido.supervision.messages import Input, Operation
 from trido.supervision.place import Report, Sleeper
 from trido.supervision.records import Phase, Record, Settings
 from trido.supervision.spec import DynamicSupervisorSpec, SupervisorSpec
+from trido.supervision.spot import Spot
 
 if TYPE_CHECKING:
     from trido.supervision.supervisor import SupervisorBase
@@ -45,15 +46,12 @@ class Caller:
             trio.lowlevel.reschedule(self.task, Value(None) if error is None else Error(error))
             self.task = None
 
-    def raise_error(self) -> None:
-        """Raise why it is not made, if it is not. It is not kept: that would be a cycle."""
-        error, self.error = self.error, None
-        if error is not None:
-            raise error
-
 
 class Shell:
     """A supervisor's machine, and what comes in."""
+
+    spot: Spot
+    """How long its work is done on the spot; once its task has begun."""
 
     def __init__(
         self,

@@ -61,16 +61,23 @@ class SupervisorBase(Reading):
           SupervisorStopped: the supervisor is stopping or has ended.
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
-        id = child.id if isinstance(child, Child) else self._id_of(child)
+        await self.stop_place(child, yields=True)
+
+    async def stop_place(
+        self, child: str | Child[Any] | Spec[Any], *, yields: bool = False
+    ) -> None:
+        """As `stop_child`; unless it ``yields``, others need not run if all is done at once."""
+        before = None
         try:
-            before = await self._ask("stop_child", child)
-        except errors.ChildNotFound:
-            before = None
-            if id not in self.sleepers:
+            before = await self._ask("stop_child", child, yields=yields)
+        except errors.ChildNotFound as missing:
+            if missing.id not in self.sleepers:
                 raise
-        sleeper = self.sleepers.get(id)
-        if sleeper is not None and (before is None or child_of(before).place is sleeper):
-            await sleeper.stop()
+        if self.sleepers:
+            id = child.id if isinstance(child, Child) else self._id_of(child)
+            sleeper = self.sleepers.get(id)
+            if sleeper is not None and (before is None or child_of(before).place is sleeper):
+                await sleeper.stop()
 
     async def restart_child(self, child: str | Child[Any] | Spec[Any]) -> Child[Any]:
         """Run a child again that has no run, and wait until it is ready.
@@ -132,17 +139,25 @@ class SupervisorBase(Reading):
         """Stop in order, with no grace left for anybody."""
         self.post(Kill(now=self.now()))
 
-    async def start_place(self, id: str, spec: Spec[T]) -> Child[T]:
-        """Start what ``spec`` says under this id and wait until it is ready."""
+    async def start_place(self, id: str, spec: Spec[T], *, yields: bool = False) -> Child[T]:
+        """Start what ``spec`` says under this id and wait until it is ready.
+
+        Unless it ``yields``, other tasks need not run if it is ready at once.
+        """
         record = Record(id, spec.policy)
         child: Child[T] = Child(self, place_of(spec), record)
         record.tag = child
-        await self._ask("start_child", id, record)
+        await self._ask("start_child", id, record, yields=yields)
         return child
 
     @enable_ki_protection
     async def _ask(
-        self, asked: Asked, child: str | Child[Any] | Spec[Any], record: Record | None = None
+        self,
+        asked: Asked,
+        child: str | Child[Any] | Spec[Any],
+        record: Record | None = None,
+        *,
+        yields: bool = True,
     ) -> Record | None:
         """Ask for a change and wait until it is made; the place as it was when asked."""
         if CURRENT.get() is not None:
@@ -158,8 +173,12 @@ class SupervisorBase(Reading):
         now, u = self.now(), random.random()
         self.tell(Request(now=now, u=u, number=number, asked=asked, id=id, record=record))
         if caller.is_answered:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            caller.raise_error()
+            if yields or self.spot.is_spent(self.now()):
+                await self.spot.breathe()
+            # What is raised is not kept, too: that would be a cycle.
+            error, caller.error = caller.error, None
+            if error is not None:
+                raise error
         else:
             await self._sleep_until_answered(number, caller)
         return before
@@ -260,7 +279,7 @@ class Supervisor(SupervisorBase):
         else:
             spec = ChildSpec(fn, *args, **options)
         self.spec.check_child(spec)
-        return await self.start_place(spec.child_id, spec)
+        return await self.start_place(spec.child_id, spec, yields=True)
 
 
 @final
@@ -291,7 +310,7 @@ class DynamicSupervisor(SupervisorBase, Generic[*Ts]):
           DeadlockError: the caller descends from a child that is being started or stopped.
         """
         spec = self.spec.child(self._free_id() if id is None else id, args)
-        return await self.start_place(spec.id, spec)
+        return await self.start_place(spec.id, spec, yields=True)
 
     def _free_id(self) -> str:
         while True:

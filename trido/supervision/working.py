@@ -30,6 +30,7 @@ from trido.supervision.carrying import CARRY_OUT, BodyFirst, Carrying
 from trido.supervision.messages import Begin, End, Input, Operation, Request, RunReady, Tick
 from trido.supervision.shell import child_of
 from trido.supervision.shields import spare
+from trido.supervision.spot import Spot
 
 _SLICE: Final = 64
 """How many inputs are handled at most before other tasks get their turn."""
@@ -45,6 +46,7 @@ class Working(Carrying):
             self.task: Task | None = trio.lowlevel.current_task()
             # `trio.current_time` looks for it each time.
             self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
+            self.spot = Spot.here()
             if self.opened_by is not None:
                 self.opened_by.opened(self._whole)
             spare(self._scope)

@@ -62,12 +62,6 @@ async def start(sup: trido.Supervisor, agent: trido.Agent[Any], id: str) -> Ref:
     return child.value
 
 
-async def stop(sup: trido.Supervisor, ref: Ref) -> None:
-    """Stop an agent, and free its name."""
-    await sup.stop_child(ref.id)
-    await sup.delete_child(ref.id)
-
-
 async def start_all(sup: trido.Supervisor, agent: trido.Agent[Any], number: int) -> list[Ref]:
     return [await start(sup, agent, f"agent-{index}") for index in range(number)]
 
@@ -231,15 +225,15 @@ def w4(number: int) -> Figures:
 
 
 async def start_and_stop(number: int) -> Figures:
-    async with stage() as sup:
+    async with trido.open_runtime() as rt:
         began = perf_counter()
-        refs = await start_all(sup, counter, number)
-        started = sup.counts().active
+        refs = [await rt.start_agent(counter, id=f"agent-{index}") for index in range(number)]
+        started = rt.supervisor.counts().active
         for ref in refs:
-            await stop(sup, ref)
+            await ref.stop()
         figures = per_second(number, began)
         verify("started", started, number)
-        verify("left", sup.counts().specs, 0)
+        verify("left", (rt.agents(), rt.supervisor.counts().specs), ((), 0))
     return figures
 
 
