@@ -85,7 +85,7 @@ PARTS: Final[dict[str, Part]] = {
         _files(_SUPERVISION, "block nested shell incarnation"),
         (
             (
-                *_files("tests/supervision/test_", "blocks settings ports"),
+                *_files("tests/supervision/test_", "blocks function_runs shields settings ports"),
                 *_conformance("how_a_run_ends h_trio block_and_api"),
             ),
             (

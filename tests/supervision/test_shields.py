@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from typing import Any
 
@@ -15,6 +15,7 @@ import trio.testing
 
 import trido
 from trido.supervision.current import CURRENT, CleanupTime, Current, current_run
+from trido.supervision.incarnation import break_out
 from trido.supervision.shields import break_shields, spare
 
 WAITS_FOR_A_PROCESS = """
@@ -141,6 +142,84 @@ async def test_a_trio_without_such_parts_breaks_nothing() -> None:
     ]
     for part in parts:
         break_shields(part)
+
+
+# A kill -------------------------------------------------------------------------------------
+
+
+class Killed:
+    """Something in a cancelled scope, which a kill is to get out of there."""
+
+    def __init__(self) -> None:
+        self.gone = trio.Event()
+        self.ended_at = math.inf
+        self.told_at: list[float] = []
+
+    async def holds(self, scope: trio.CancelScope, fn: Callable[[], Awaitable[None]]) -> None:
+        with scope:
+            await fn()
+        self.ended_at = trio.current_time()
+        self.gone.set()
+
+    async def by(self, fn: Callable[[], Awaitable[None]], kill_timeout: float) -> float:
+        """Kill it; say how long that took."""
+        started = trio.current_time()
+        scope = trio.CancelScope()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.holds, scope, fn)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+            await break_out(scope, self.gone, kill_timeout, self._is_told)
+            taken = trio.current_time() - started
+            nursery.cancel_scope.cancel()
+        return taken
+
+    def _is_told(self) -> None:
+        self.told_at.append(trio.current_time())
+
+
+@pytest.mark.parametrize("times", [1, 40, 150, 500])
+async def test_a_kill_breaks_shields_as_often_as_they_are_raised(times: int) -> None:
+    async def raises_anew() -> None:
+        for _ in range(times):
+            with trio.CancelScope(shield=True), suppress(trio.Cancelled):
+                await trio.sleep_forever()
+
+    killed = Killed()
+    assert await killed.by(raises_anew, 60.0) < (1 if times < 100 else 30)
+    assert killed.told_at == []
+
+
+@pytest.mark.parametrize("kill_timeout", [0.0, 0.02, 1.0])
+async def test_a_kill_that_does_not_work_is_told_after_its_timeout(kill_timeout: float) -> None:
+    killed = Killed()
+    started = trio.current_time()
+    await break_out(trio.CancelScope(), killed.gone, kill_timeout, killed._is_told)
+    assert [at - started for at in killed.told_at] == [pytest.approx(kill_timeout)]
+
+
+async def test_a_kill_is_over_as_soon_as_it_has_worked() -> None:
+    async def ends_late() -> None:
+        with trio.CancelScope(shield=True) as scope:
+            spare(scope)
+            await trio.sleep(0.33)
+
+    killed = Killed()
+    assert await killed.by(ends_late, 5.0) == pytest.approx(0.33)
+    assert killed.told_at == []
+
+
+async def test_a_kill_waits_for_a_subprocess_until_its_timeout() -> None:
+    waits = process_waiter()
+
+    async def runs_a_process() -> None:
+        await waits([])
+
+    killed = Killed()
+    started = trio.current_time()
+    await killed.by(runs_a_process, 2.0)
+    assert killed.ended_at - started == 2.0
+    assert killed.told_at == []
 
 
 # Cleanup ------------------------------------------------------------------------------------
