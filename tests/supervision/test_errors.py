@@ -44,51 +44,60 @@ def test_an_error_names_the_thing(error: trido.TridoError) -> None:
 
 
 WHY = ValueError("why")
-WORDS: list[tuple[trido.TridoError, str, dict[str, object]]] = [
+WORDS: list[tuple[type[trido.TridoError], tuple[object, ...], str, dict[str, object]]] = [
     (
-        trido.DuplicateChild("a"),
+        trido.DuplicateChild,
+        ("a",),
         "id='a' is not allowed; it must be different from the id of every other child",
         {"field": "id", "value": "a", "id": "a", "of": "", "args": ("a",)},
     ),
     (
-        trido.StartFailed("a", WHY),
+        trido.StartFailed,
+        ("a", WHY),
         "child 'a' did not start: ValueError('why')",
         {"id": "a", "reason": WHY, "__cause__": WHY},
     ),
     (
-        trido.NotStarted("a"),
+        trido.NotStarted,
+        ("a",),
         "child 'a' returned before it called task_status.started()",
         {"id": "a"},
     ),
     (
-        trido.StartTimeout("a", 1.5),
+        trido.StartTimeout,
+        ("a", 1.5),
         "child 'a' was not ready within its start_timeout of 1.5 s",
         {"id": "a", "seconds": 1.5},
     ),
-    (trido.Unresponsive("a", 2.0), "child 'a' did not beat for 2 s", {"id": "a", "seconds": 2.0}),
+    (trido.Unresponsive, ("a", 2.0), "child 'a' did not beat for 2 s", {"id": "a", "seconds": 2.0}),
     (
-        trido.RestartLimitExceeded("root", "a", "had enough"),
+        trido.RestartLimitExceeded,
+        ("root", "a", "had enough"),
         "supervisor 'root' gave up: child 'a' had enough",
         {"id": "root", "child": "a", "why": "had enough", "opened_by": None},
     ),
     (
-        trido.SupervisorStopped("root"),
+        trido.SupervisorStopped,
+        ("root",),
         "supervisor 'root' is stopping or has stopped",
         {"id": "root"},
     ),
     (
-        trido.MaxChildren("root", 3),
+        trido.MaxChildren,
+        ("root", 3),
         "supervisor 'root' has its max_children=3 already",
         {"id": "root", "max_children": 3},
     ),
-    (trido.ChildNotFound("a"), "there is no child 'a'", {"id": "a"}),
-    (trido.ChildAlreadyStarted("a"), "child 'a' is running already", {"id": "a"}),
+    (trido.ChildNotFound, ("a",), "there is no child 'a'", {"id": "a"}),
+    (trido.ChildAlreadyStarted, ("a",), "child 'a' is running already", {"id": "a"}),
 ]
 
 
-@pytest.mark.parametrize(("error", "said", "fields"), WORDS)
+@pytest.mark.parametrize(("kind", "args", "said", "fields"), WORDS)
 def test_an_error_says_what_it_is_about(
-    error: trido.TridoError, said: str, fields: dict[str, object]
+    kind: type[trido.TridoError], args: tuple[object, ...], said: str, fields: dict[str, object]
 ) -> None:
+    error = kind(*args)
     assert str(error) == said
+    assert error.args == args
     assert {name: getattr(error, name) for name in fields} == fields

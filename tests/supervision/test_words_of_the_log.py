@@ -15,8 +15,8 @@ from trido.supervision.policy import ChildPolicy
 from trido.supervision.records import Settings
 
 PATH = ("root", "shop")
-ERROR = ValueError("out of stock")
-WHAT = "ValueError('out of stock')"
+ERROR = ValueError("100% out of stock")
+WHAT = "ValueError('100% out of stock')"
 CHILD = "child 'till' (run 3) of 'root/shop'"
 GAVE_UP = trido.RestartLimitExceeded("shop", "till", "crashed 4 times in 5 s; limit is 3")
 

@@ -36,7 +36,7 @@ def log_event(event: events.Event, about: About) -> None:
     if logger.isEnabledFor(level):
         text, error = describe(event, about)
         exception = None if error is None else (type(error), error, error.__traceback__)
-        logger.log(level, "%s", text, exc_info=exception)
+        logger.log(level, text, exc_info=exception)
 
 
 _Words = tuple[str, BaseException | None]
