@@ -37,7 +37,7 @@ _DECISION = tuple(
 )
 _SHELL = tuple(
     f"trido/supervision/{name}.py"
-    for name in "supervisor working carrying report child statistics bus reading".split()
+    for name in "supervisor working carrying report child statistics bus reading spot".split()
 )
 # It counts steps, of 16,000 children.
 _NOT_C094 = "--deselect=tests/conformance/test_f_api.py::test_C094_steps_grow_linearly"
@@ -90,7 +90,9 @@ PARTS: Final[dict[str, Part]] = {
             ),
             (
                 *_files("tests/supervision/test_", "places internals edges"),
-                *_conformance("b_restart_types e_shutdown heartbeat stop_and_kill run_signals"),
+                *_conformance(
+                    "a_startup b_restart_types e_shutdown heartbeat stop_and_kill run_signals"
+                ),
             ),
         ),
     ),
