@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import trio.testing
 import trido
 from tests.supervision.played import Board, Played
 from trido.supervision.messages import End
+from trido.supervision.spot import PIECES
 
 
 async def work(*_: object) -> None:
@@ -232,3 +235,45 @@ async def test_generated_ids_count_from_one_and_leave_out_what_is_taken() -> Non
         await sup.stop_child("work-1")
         ids.append((await sup.start_child(4)).id)
     assert ids == ["work-1", "work-2", "work-4", "work-5"]
+
+
+# Who lets others run ------------------------------------------------------------------------------
+
+
+async def lets_others_run(call: Callable[[], Awaitable[object]]) -> bool:
+    """Whether it does: it is a cancellation point in any case."""
+    try:
+        with trio.testing.assert_checkpoints():
+            await call()
+    except AssertionError:
+        return False
+    return True
+
+
+async def test_who_asks_lets_others_run_unless_told_not_to() -> None:
+    async with trido.open_supervisor() as sup:
+        await trio.testing.wait_all_tasks_blocked()
+        sup.spot.others_ran(sup.now())
+        calls: list[tuple[Callable[[], Awaitable[object]], bool]] = [
+            (lambda: sup.start_place("a", Played(Board())), False),
+            (lambda: sup.stop_place("a"), False),
+            (lambda: sup.stop_place("a", yields=True), True),
+            (lambda: sup.delete_child("a"), True),
+            (lambda: sup.start_place("a", Played(Board()), yields=True), True),
+            (lambda: sup.stop_child("a"), True),
+            (lambda: sup.restart_child("a"), True),
+            (lambda: sup.start_child(Played(Board(), "b")), True),
+        ]
+        assert [await lets_others_run(call) for call, _ in calls] == [let for _, let in calls]
+    async with trido.open_dynamic_supervisor(work) as crew:
+        assert await lets_others_run(crew.start_child)
+
+
+async def test_who_asks_often_lets_others_run_now_and_then() -> None:
+    async with trido.open_supervisor() as sup:
+        await trio.testing.wait_all_tasks_blocked()
+        sup.spot.others_ran(sup.now())
+        ids = map(str, range(1, 2 * PIECES + 1))
+        starts = {id: partial(sup.start_place, id, Played(Board(), id)) for id in ids}
+        let = [id for id, start in starts.items() if await lets_others_run(start)]
+        assert let == [str(PIECES), str(2 * PIECES)]

@@ -17,7 +17,6 @@ Why it is built this way; each part was seen to be needed:
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -82,7 +81,7 @@ class Working(Carrying):
         self._empty_inbox()
         now = self.now()
         if not self._finished and self._machine.next_deadline() <= now:
-            self._handle(Tick(now=now, u=random.random()))
+            self._handle(Tick(now=now))
 
     def _empty_inbox(self) -> None:
         """Handle what is in there; not all at once, and nothing after what restarted something."""
