@@ -191,7 +191,7 @@ class Lenient(enum.Enum):
     YES = "yes"
 
     @staticmethod
-    def _missing_(value: object) -> Lenient:
+    def _missing_(value: object) -> Lenient:  # pyright: ignore[reportIncompatibleMethodOverride]  # it may be one
         return Lenient.YES
 
 

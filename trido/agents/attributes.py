@@ -67,7 +67,8 @@ def rule(name: str, value: object) -> str | None:
     if isinstance(value, datetime):
         return None if has_zone(value) else _VALUES
     if isinstance(value, int):
-        return None if value in _INTEGERS else _VALUES
+        # A range is searched one by one for what is not quite an int, as a member of an enum.
+        return None if int(value) in _INTEGERS else _VALUES
     return None if isinstance(value, bytes) else _VALUES
 
 
