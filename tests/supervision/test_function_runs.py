@@ -168,7 +168,7 @@ async def test_a_killed_run_is_told_by_whom() -> None:
     child = trido.ChildSpec(waits, shutdown=trido.BRUTAL_KILL)
     async with trido.open_supervisor(child):
         await trio.testing.wait_all_tasks_blocked()
-    assert "killed by its supervisor" in said[0]
+    assert "reason 'killed by its supervisor'" in said[0]
 
 
 async def test_a_run_says_once_that_it_is_ready() -> None:

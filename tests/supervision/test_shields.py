@@ -17,6 +17,7 @@ import trido
 from trido.supervision.current import CURRENT, CleanupTime, Current, current_run
 from trido.supervision.incarnation import break_out
 from trido.supervision.shields import break_shields, spare
+from trido.supervision.signals import with_signals
 
 WAITS_FOR_A_PROCESS = """
 async def waits(told):
@@ -346,7 +347,31 @@ def test_a_cancellation_by_sigterm_says_so() -> None:
             raise
 
     assert trido.run(main) is None
-    assert "SIGTERM" in said[0]
+    assert "reason 'SIGTERM'" in said[0]
+
+
+def test_sigterm_is_heard_while_an_outer_cancellation_is_cleaned_up_after() -> None:
+    missed: list[int] = []
+    cleaned: list[bool] = []
+
+    async def main() -> None:
+        with trio.CancelScope() as outer:
+            await with_signals(cleans, (outer,))
+
+    async def cleans(outer: trio.CancelScope) -> None:
+        outer.cancel()
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+            signal.raise_signal(signal.SIGTERM)
+            await trio.testing.wait_all_tasks_blocked()
+            cleaned.append(True)
+
+    before = signal.signal(signal.SIGTERM, lambda number, _: missed.append(number))
+    try:
+        trio.run(main)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (missed, cleaned) == ([], [True])
 
 
 def test_what_is_no_function_is_not_run() -> None:

@@ -81,7 +81,10 @@ class Row(list[int]):
 
 
 class Bound(functools.partial[Any]):
-    """Is kept as it is by another partial around it."""
+    """Is kept as it is by another partial around it, as it has more to say."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.more = "to say"
 
 
 def child(*args: Any, **options: Any) -> object:
