@@ -37,7 +37,7 @@ class FunctionPlace:
 
     def __init__(self, spec: ChildSpec[Any]) -> None:
         self._probe: ChildProbe | None = PROBE.get()
-        self._spec = spec.without_args()
+        self._spec = spec.without_args() if spec.restart == "temporary" else spec
         self._args: tuple[Any, ...] | None = spec.args
 
     def start(self, report: Report) -> FunctionRun:
