@@ -259,3 +259,50 @@ async def test_whoever_looks_on_is_given_the_run_and_its_function() -> None:
     finally:
         PROBE.reset(token)
     assert looked == [("a", works), ("instead", (5,))]
+
+
+class Told:
+    """A report to nobody."""
+
+    child = None
+    name = "a"
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        self.ends: list[str] = []
+
+    def ended(self, end: Any) -> None:
+        self.ends.append(end.kind)
+
+
+async def test_a_run_that_was_asked_to_end_before_its_first_step_is_told_why() -> None:
+    said: list[str] = []
+
+    async def waits() -> None:
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled as error:
+            said.append(str(error))
+            raise
+
+    async with trio.open_nursery() as nursery:
+        told: Any = Told(nursery)
+        run = FunctionRun(trido.ChildSpec(waits), (), told)
+        run.cancel(1.0, "nobody needs it")
+        nursery.start_soon(run.host)
+    assert told.ends == ["stopped"]
+    assert "reason 'nobody needs it'" in said[0]
+
+
+async def test_only_its_supervisor_ends_a_run() -> None:
+    async with trio.open_nursery() as nursery:
+        told: Any = Told(nursery)
+        run = FunctionRun(trido.ChildSpec(idle), (), told)
+        nursery.start_soon(run.host)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+        assert told.ends == []
+        run.cancel(1.0, "it is time")
+    assert told.ends == ["stopped"]

@@ -129,7 +129,6 @@ class FunctionRun:
             self._scope.cancel(reason=reason)
 
     def _break_out(self, scope: trio.CancelScope) -> None:
-        break_shields(scope)
         self._report.nursery.start_soon(
             break_out,
             scope,
