@@ -45,7 +45,7 @@ class Working(Carrying):
             self.task: Task | None = trio.lowlevel.current_task()
             # `trio.current_time` looks for it each time.
             self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
-            self.spot = Spot.here()
+            self.spot: Spot = Spot.here()
             if self.opened_by is not None:
                 self.opened_by.opened(self._whole)
             spare(self._scope)
