@@ -281,10 +281,13 @@ async def test_where_nothing_can_be_written_it_is_looked_at_all_the_same() -> No
         fill(file)
         (directory / "app.db-lock").unlink()
         journal = SqliteJournal(file)
-        assert await journal.check() == ()  # what this needs is imported as who may do that
+        # What all of this needs is imported as who may do that.
+        assert await journal.check() == ()
         found = await journal.inspect()
+        async with journal.view() as view:
+            assert len(await view.read(Agents())) == len(KEYS)
         for rest in ("app.db-wal", "app.db-shm"):
-            (directory / rest).unlink()
+            (directory / rest).unlink(missing_ok=True)
         with nobody_writes_in(directory):
             assert await journal.check() == ()
             assert await journal.inspect() == found
