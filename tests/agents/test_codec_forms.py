@@ -24,7 +24,7 @@ from trido.agents.codec.errors import Misfit
 from trido.agents.codec.text import DEPTH, read, write
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-SHOWN = datetime(2026, 1, 1, 12)  # noqa: DTZ001
+SHOWN = datetime(2026, 1, 1, 12)  # noqa: DTZ001  # without a zone on purpose
 ONE = UUID(int=1)
 ONE_TEXT = "00000000-0000-0000-0000-000000000001"
 LONE = "\ud800"
@@ -146,7 +146,7 @@ class Moment(datetime):
             5,
             "$.it: expected one of <Level.LOW: 1> | UUID, got int",
         ),
-        (Point | UUID, Point("a"), "$.it.x: expected int, got str"),  # type: ignore[arg-type]
+        (Point | UUID, Point("a"), "$.it.x: expected int, got str"),  # type: ignore[arg-type]  # on purpose
         (Sequence[int] | Mapping[str, int], ("a",), "$.it[0]: expected int, got str"),
         (
             tuple[int, ...] | tuple[()],

@@ -19,6 +19,14 @@ async def idle() -> None:
     await trio.sleep_forever()
 
 
+async def waits(said: list[str]) -> None:
+    try:
+        await trio.sleep_forever()
+    except trio.Cancelled as error:
+        said.append(str(error))
+        raise
+
+
 def a_cancelled() -> trio.Cancelled:
     kept: list[trio.Cancelled] = []
 
@@ -158,14 +166,7 @@ async def test_the_tasks_of_a_run_have_its_path_in_their_names() -> None:
 async def test_a_killed_run_is_told_by_whom() -> None:
     said: list[str] = []
 
-    async def waits() -> None:
-        try:
-            await trio.sleep_forever()
-        except trio.Cancelled as error:
-            said.append(str(error))
-            raise
-
-    child = trido.ChildSpec(waits, shutdown=trido.BRUTAL_KILL)
+    child = trido.ChildSpec(waits, said, shutdown=trido.BRUTAL_KILL)
     async with trido.open_supervisor(child):
         await trio.testing.wait_all_tasks_blocked()
     assert "reason 'killed by its supervisor'" in said[0]
@@ -278,16 +279,9 @@ class Told:
 async def test_a_run_that_was_asked_to_end_before_its_first_step_is_told_why() -> None:
     said: list[str] = []
 
-    async def waits() -> None:
-        try:
-            await trio.sleep_forever()
-        except trio.Cancelled as error:
-            said.append(str(error))
-            raise
-
     async with trio.open_nursery() as nursery:
         told: Any = Told(nursery)
-        run = FunctionRun(trido.ChildSpec(waits), (), told)
+        run = FunctionRun(trido.ChildSpec(waits, said), (said,), told)
         run.cancel(1.0, "nobody needs it")
         nursery.start_soon(run.host)
     assert told.ends == ["stopped"]
