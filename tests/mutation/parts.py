@@ -149,15 +149,11 @@ PARTS: Final[dict[str, Part]] = {
         _files(_AGENTS, "secrets cloudevents binary attributes jsontext plain json_schema"),
         (
             (
-                *_files(
-                    _TESTS,
-                    "secrets secrets_in_short cloudevents messages_in_full json_schema plain",
-                ),
+                *_files(_TESTS, "secrets secrets_in_short cloudevents json_schema plain"),
+                *_files(_TESTS, "messages_in_full messages_at_the_edge"),
                 "-mnot hypothesis",
             ),
-            _files(
-                _TESTS, "secrets secrets_in_short cloudevents messages_in_full json_schema plain"
-            ),
+            _files(_TESTS, "secrets cloudevents json_schema plain secrets_in_short"),
             _files(_TESTS, "signal signals_travel codec codec_forms"),
         ),
     ),

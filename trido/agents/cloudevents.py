@@ -25,7 +25,7 @@ _REQUIRED: Final = ("type", "id", "source")
 
 def write(attributes: Mapping[str, Any], data: object) -> bytes:
     """An event as JSON. Raises `InvalidSignal`."""
-    return jsontext.write(_members(attributes, data), "$")
+    return jsontext.write(_members(attributes, data))
 
 
 def write_batch(events: Iterable[Event]) -> bytes:
@@ -33,10 +33,10 @@ def write_batch(events: Iterable[Event]) -> bytes:
     found = []
     for at, (attributes, data) in enumerate(events):
         try:
-            found.append(_members(attributes, data))
+            found.append(write(attributes, data))
         except InvalidSignal as error:
             raise _at(at, error) from error
-    return jsontext.write(found)
+    return b"[%b]" % b",".join(found)
 
 
 def read(data: object, *, max_bytes: float, depth: int) -> Event:
