@@ -77,7 +77,7 @@ PARTS: Final[dict[str, Part]] = {
             (
                 *_conformance("observers b_restart_types g_auto_shutdown how_a_run_ends"),
                 *_conformance("h_trio stop_and_kill heartbeat"),
-                "tests/runtime/test_runtime.py",
+                *_files("tests/runtime/test_", "runtime spot"),
             ),
         ),
     ),
@@ -158,8 +158,8 @@ PARTS: Final[dict[str, Part]] = {
         ),
     ),
     "undo": Part(
-        ("trido/runtime/undo.py",),
-        (("tests/runtime/test_undo.py",), ("tests/runtime/test_actions.py",)),
+        _files("trido/runtime/", "undo former"),
+        (_files("tests/runtime/test_", "undo former"), ("tests/runtime/test_actions.py",)),
     ),
     "cron": Part(
         _files(_AGENTS, "cron crontext"),
