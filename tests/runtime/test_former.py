@@ -39,10 +39,13 @@ def test_who_had_an_id_last_is_kept() -> None:
     assert former.get("a") is second is not first
 
 
-def test_what_is_gone_does_not_add_up() -> None:
+@pytest.mark.parametrize("holding", [0, SLACK, 100])
+def test_what_is_gone_does_not_add_up_and_leaves_many_at_once(holding: int) -> None:
     former = FormerRefs()
-    held = [put(former, f"held-{index}") for index in range(SLACK)]
+    held = [put(former, f"held-{index}") for index in range(holding)]
+    lengths = []
     for index in range(10_000):
         put(former, f"gone-{index}")
-        assert len(former) <= 3 * SLACK + 1
-    assert [former.get(f"held-{index}") for index in range(SLACK)] == held
+        lengths.append(len(former))
+    assert max(lengths) == 2 * holding + SLACK
+    assert [former.get(f"held-{index}") for index in range(holding)] == held
