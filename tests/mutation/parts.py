@@ -140,7 +140,11 @@ PARTS: Final[dict[str, Part]] = {
             *_files(_AGENTS, "codec_errors"),
         ),
         (
-            (*_files(_TESTS, "codec_forms codec codec_state"), "-mnot hypothesis"),
+            (
+                *_files(_TESTS, "codec_of_signals codec_of_turns"),
+                *_files(_TESTS, "codec_forms codec codec_state"),
+                "-mnot hypothesis",
+            ),
             _files(_TESTS, "codec_state codec codec_forms"),
             _files("tests/runtime/test_", "durable_plain_turns durable_machine"),
         ),

@@ -23,19 +23,25 @@ from trido.agents.family import SpawnAgent
 from trido.agents.running import Run
 
 
+class _Own(Coder):
+    """One of trido's own directives."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, cls: type, known: Known) -> None:
+        super().__init__(cls.__name__, frozenset({cls}))
+        self._known = known
+
+
 @final
-class EmitCoder(Coder):
+class EmitCoder(_Own):
     """An `Emit`. The ref of an agent is written as its id."""
 
-    __slots__ = ("_vocabulary",)
-
-    def __init__(self, known: Known) -> None:
-        super().__init__("Emit", frozenset({Emit}))
-        self._vocabulary = known.vocabulary
+    __slots__ = ()
 
     def dump(self, value: Emit) -> Any:
         """The signal, and whom it is for."""
-        said = self._vocabulary.dump(value.signal)
+        said = self._known.vocabulary.dump(value.signal)
         to = value.to
         if isinstance(to, Address):
             said["ref"] = to.id
@@ -48,7 +54,7 @@ class EmitCoder(Coder):
     def load(self, data: Any) -> Emit:
         """The `Emit` that says so."""
         said = members(data, _EMIT)
-        signal = self._vocabulary.load(said)
+        signal = self._known.vocabulary.load(said)
         emit: Emit = made("Emit", lambda said: Emit(signal, to=_receiver(said)), said)
         return emit
 
@@ -63,14 +69,10 @@ def _receiver(said: Mapping[str, Any]) -> Address | Via | str | None:
 
 
 @final
-class RunCoder(Coder):
+class RunCoder(_Own):
     """A `Run`."""
 
-    __slots__ = ("_known",)
-
-    def __init__(self, known: Known) -> None:
-        super().__init__("Run", frozenset({Run}))
-        self._known = known
+    __slots__ = ()
 
     def dump(self, value: Run) -> Any:
         """The name of the action, its parameters as plain data, and what is not as usual."""
@@ -90,14 +92,10 @@ _RUN: Final = ("ok", "error", "where", "delivery")
 
 
 @final
-class SpawnCoder(Coder):
+class SpawnCoder(_Own):
     """A `SpawnAgent`. Its settings must be plain data."""
 
-    __slots__ = ("_known",)
-
-    def __init__(self, known: Known) -> None:
-        super().__init__("SpawnAgent", frozenset({SpawnAgent}))
-        self._known = known
+    __slots__ = ()
 
     def dump(self, value: SpawnAgent) -> Any:
         """The name of the agent, its tag, and what is not as usual."""

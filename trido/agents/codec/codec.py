@@ -64,7 +64,7 @@ class Codec:
         is_lenient: bool = False,
     ) -> None:
         vocabulary = Vocabulary(is_lenient=is_lenient)
-        self._known = Known(actions=dict(actions), vocabulary=vocabulary)
+        self._known = Known(dict(actions), vocabulary)
         self._states: dict[str, StateCodec[Any]] = {}
         self._directives = Directives(self._known, directives, callers_names())
         for definition in agents.values():

@@ -42,9 +42,9 @@ class Directives:
         self._of_kind = {kind: name for name, kind in self._kinds.items()}
         self._names = names
         self._coders: dict[str, Coder] = {
-            "Emit": EmitCoder(known),
-            "Run": RunCoder(known),
-            "SpawnAgent": SpawnCoder(known),
+            "Emit": EmitCoder(Emit, known),
+            "Run": RunCoder(Run, known),
+            "SpawnAgent": SpawnCoder(SpawnAgent, known),
         }
 
     def learn(self, kind: type) -> None:

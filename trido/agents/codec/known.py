@@ -19,9 +19,9 @@ from trido.agents.definition import Definition
 class Known:
     """The agents, the actions, and the signals whose data has a version."""
 
+    actions: dict[str, Action[Any, Any]]
+    vocabulary: Vocabulary
     agents: dict[str, Definition[Any]] = Factory(dict)
-    actions: dict[str, Action[Any, Any]] = Factory(dict)
-    vocabulary: Vocabulary = Factory(Vocabulary)
 
     def name_of(self, what: str, kind: str, thing: Any) -> str:
         """The name of an agent or an action, by which it will be found again.

@@ -47,9 +47,9 @@ def dump_stamp(signal: Signal) -> dict[str, Any]:
     """The members of a signal but for its type and its data: most have none."""
     said: dict[str, Any] = {}
     if signal.id is not None:
-        said["id"] = str.__str__(signal.id)
+        said["id"] = signal.id
     if signal.source is not None:
-        said["source"] = str.__str__(signal.source)
+        said["source"] = signal.source
     if signal.time is not None:
         said["time"] = signal.time.isoformat()
     if signal.attributes:
@@ -88,7 +88,7 @@ def _attribute(value: Any) -> Any:
         return {_BYTES: base64.b64encode(value).decode()}
     if isinstance(value, datetime):
         return {_TIME: value.isoformat()}
-    return str.__str__(value) if isinstance(value, str) else value
+    return value
 
 
 def _load_attribute(said: Any) -> Any:

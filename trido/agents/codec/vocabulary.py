@@ -27,7 +27,7 @@ class Vocabulary:
 
     __slots__ = ("_is_lenient", "_of", "versions")
 
-    def __init__(self, *, is_lenient: bool = False) -> None:
+    def __init__(self, *, is_lenient: bool) -> None:
         self._is_lenient = is_lenient
         self.versions: dict[str, Version] = {}
         """By the types of signals; those that are not in here have the first."""
