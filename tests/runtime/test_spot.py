@@ -71,9 +71,10 @@ async def test_others_run_after_so_many_pieces() -> None:
 
 def test_others_run_after_so_much_time() -> None:
     spot = Spot()
-    spot.others_ran(1.0)
-    assert not spot.is_spent(1.0 + MOST / 2)
-    assert spot.is_spent(1.0 + 2 * MOST)
+    spot.others_ran(0.0)
+    assert not spot.is_spent(MOST / 2)
+    assert spot.is_spent(MOST)
+    assert spot.is_spent(2 * MOST)
 
 
 async def test_starting_and_stopping_lets_others_run_often_enough() -> None:
