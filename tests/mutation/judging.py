@@ -16,7 +16,7 @@ WANTED: Final = 0.95
 
 Outcome: TypeAlias = Literal["noticed", "too long", "unnoticed"]
 
-_FOR_TYPE_CHECKERS = re.compile(r"\bcast\([^(),]*, ")
+_FOR_TYPE_CHECKERS = re.compile(r'\bcast\((?:"[^"]*"|[^(),"]*), ')
 
 
 @final

@@ -141,7 +141,7 @@ PARTS: Final[dict[str, Part]] = {
         ),
         (
             (
-                *_files(_TESTS, "codec_of_signals codec_of_turns"),
+                *_files(_TESTS, "codec_of_signals codec_of_turns codec_words codec_edges"),
                 *_files(_TESTS, "codec_forms codec codec_state"),
                 "-mnot hypothesis",
             ),

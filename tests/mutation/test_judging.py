@@ -54,6 +54,8 @@ def test_the_module_of_a_change_is_what_comes_before_its_class() -> None:
     [
         ('job = cast("Job", self.job)', 'job = cast("XXJobXX", self.job)', True),
         ('job = cast("Job", self.job)', "job = cast(None, self.job)", True),
+        ('job = cast("Of[[A, B], C]", job)', "job = cast(None, job)", True),
+        ('job = cast("Of[[A, B], C]", job)', 'job = cast("Of[[A, B], C]", None)', False),
         ('job = cast("Job", self.job)', 'job = cast("Job", None)', False),
         ('job = cast("Job", self.job)', 'job = cast("Job", )', False),
     ],

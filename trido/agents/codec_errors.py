@@ -91,7 +91,7 @@ class Misfit(Exception):
     """A value that does not fit where it is, with the way to it: each level adds its step."""
 
     def __init__(self, rule: str, path: str = "") -> None:
-        super().__init__(rule, path)
+        super().__init__(rule)
         self.rule: str = rule
         self.path: str = path
 

@@ -33,7 +33,7 @@ def _read_datetime(text: str) -> datetime:
     moment = datetime.fromisoformat(shown)
     if not bracket:
         return moment
-    key, _, fold = zone.partition("]")
+    key, _, fold = zone.rpartition("]")  # what has none is cut off
     return moment.replace(tzinfo=ZoneInfo(key), fold=int(fold or 0))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
-from trido.agents.codec.coder import NO_TYPES, NONE, SCALARS, TAG, Coder, misfit
+from trido.agents.codec.coder import NO_TYPES, NONE, TAG, Coder, misfit
 from trido.agents.codec.errors import Misfit
 from trido.agents.codec.record import Record
 
@@ -74,7 +74,7 @@ class Union(Coder):
         """What the tag, or the type, says; without one, the first that can."""
         if isinstance(data, dict) and TAG in data:
             return self._load_tagged(data)
-        for one in self._plain if type(data) in SCALARS else ():
+        for one in self._plain:
             if type(data) in one.plain:
                 try:
                     return one.load(data)
