@@ -73,7 +73,7 @@ def test_what_json_cannot_say_is_refused_whoever_writes_it(
     monkeypatch: pytest.MonkeyPatch, *, missing: bool
 ) -> None:
     if missing:
-        monkeypatch.setattr(encoder, "c_make_encoder", None)
+        monkeypatch.delattr(encoder, "c_make_encoder")
     monkeypatch.setattr(json_text, "_parts", json_text._encoder())
     endless: list[Any] = []
     endless.append(endless)

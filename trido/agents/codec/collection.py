@@ -118,9 +118,10 @@ class Table(Coder):
         if type(value) not in _TABLES:
             raise misfit(self.name, value)
         keys, values = _dumped(self._key, value), _dumped(self._value, value.values())
+        pairs = zip(keys, values, strict=True)
         if not self._key.is_text:
-            return list(map(list, zip(keys, values, strict=True)))
-        found = dict(zip(keys, values, strict=True))
+            return list(map(list, pairs))
+        found = dict(pairs)
         if len(found) != len(keys):
             raise Misfit("expected keys that differ as text")
         return found

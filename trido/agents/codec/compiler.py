@@ -62,7 +62,7 @@ class Compiler:
             return self._records[cls]
         if issubclass(cls, Signal):
             return SignalCoder(cls)
-        found = self._records[cls] = record.Record(cls)
+        found = self._records[cls] = record.Record(cls, shape.required)
         outer = self._field
         for one in fields(cls):
             if one.init:
@@ -70,7 +70,6 @@ class Compiler:
                 self._field = f"{cls.__name__}.{one.name}"
                 found.fields[name] = one.name, self.coder(shape.arguments[name])
         self._field = outer
-        found.required = shape.required
         return found
 
     def _single(self, cls: Any) -> Coder:

@@ -13,14 +13,14 @@ from trido.agents.codec.errors import Misfit
 class Record(Coder):
     """An instance of a class with fields: what it is made of again."""
 
-    __slots__ = ("_make", "fields", "required")
+    __slots__ = ("_make", "_required", "fields")
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: type, required: tuple[str, ...]) -> None:
         super().__init__(cls.__name__, frozenset({cls}))
         self._make = cls
         self.fields: dict[str, tuple[str, Coder]] = {}
         """By the name of its argument: the attribute that it is found at, and its coder."""
-        self.required: tuple[str, ...] = ()
+        self._required = required
 
     def dump(self, value: Any) -> Any:
         """An object of its arguments."""
@@ -51,7 +51,7 @@ class Record(Coder):
                 found[name] = self._argument(name).load(one)
         except Misfit as error:
             raise error.under(f".{name}") from None
-        for name in self.required:
+        for name in self._required:
             if name not in found:
                 raise Misfit(f"expected {self.fields[name][1].name}, got nothing", f".{name}")
         return found
