@@ -196,14 +196,17 @@ WORKLOADS: Final = (
     Workload(
         "W9",
         "durable turns, by 100 agents that are each called again and again, with sync",
-        size=10_000,
+        size=40_000,
         quick=200,
-        warm_up=1_000,
+        warm_up=4_000,
         waits=True,
         metrics=(
             Metric("of_sqlite", "of bare SQLite", "more", 0.6, 0.8, of_raw=False),
             Metric("per_second", "turns/s", "more", of_raw=False),
             Metric("batch", "turns a batch", "more", of_raw=False),
+            Metric("of_sqlite_thread", "of bare SQLite, thread", "more", of_raw=False),
+            Metric("per_second_thread", "turns/s, thread", "more", of_raw=False),
+            Metric("batch_thread", "turns a batch, thread", "more", of_raw=False),
         ),
     ),
     Workload(

@@ -35,8 +35,9 @@ from tests.durable.points import Points, Watched
 from tests.journal.disk import failing_disk
 from trido.journal.operations import Letters, Waking
 from trido.journal.port import Store
-from trido.journal.session import InOneThread, Session, open_session
+from trido.journal.session import Session, open_session
 from trido.journal.store import SqliteStore
+from trido.journal.ways import InOneThread
 
 CLIENTS: Final = 4
 TOLD: Final = ("clerk", "archive")

@@ -1,12 +1,14 @@
 """A process that writes to a journal until it is killed, and says what was acknowledged.
 
-Started by test_kill.py: ``python -m tests.journal.child FILE``. Each line: an agent, a revision.
+Started by test_kill.py: ``python -m tests.journal.child FILE WRITER``.
+Each line: an agent, a revision.
 """
 
 from __future__ import annotations
 
 import sys
 from functools import partial
+from typing import Any
 
 import trio
 from outcome import Outcome
@@ -56,12 +58,12 @@ async def agent(session: Session, id: str) -> None:
         await session.write(Mark(run.agent, run.epoch, revision, 0, "done"), sync=sync)
 
 
-async def main(file: str) -> None:
-    async with SqliteJournal(file).open() as session, trio.open_nursery() as nursery:
+async def main(file: str, writer: Any) -> None:
+    async with SqliteJournal(file, writer=writer).open() as session, trio.open_nursery() as nursery:
         nursery.start_soon(session.run)
         for number in range(AGENTS):
             nursery.start_soon(agent, session, f"agent-{number}")
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main, sys.argv[1], sys.argv[2])

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import trio
 from outcome import Error, Outcome
 
-from trido.journal import Journal, MemoryJournal, SqliteJournal
+from trido.journal import Journal, MemoryJournal, SqliteJournal, writer
 from trido.journal.memory import FILE
 from trido.journal.operations import Claim, Commit, Write
 from trido.journal.port import Store
+from trido.journal.remote import RemoteStore
 from trido.journal.rows import AgentKey, Recovery
 from trido.journal.session import Session
 from trido.journal.store import SqliteStore
 
 A = TypeVar("A")
 
-KINDS = ("memory", "sqlite")
+KINDS = ("memory", "sqlite", "process")
 
 AGENT = AgentKey("a")
 DAY = 24 * 3600 * 1_000_000
 
 
 def make_journal(kind: str, directory: Path) -> Journal:
-    return MemoryJournal() if kind == "memory" else SqliteJournal(directory / "app.db")
+    if kind == "memory":
+        return MemoryJournal()
+    return SqliteJournal(directory / "app.db", writer="process" if kind == "process" else "thread")
 
 
 def opener(kind: str, directory: Path) -> Callable[[], Store]:
@@ -35,7 +40,26 @@ def opener(kind: str, directory: Path) -> Callable[[], Store]:
     journal = MemoryJournal()
     if kind == "memory":
         return journal._store
-    return lambda: SqliteStore(str(directory / "app.db"), verify=0)
+    file = str(directory / "app.db")
+    if kind == "process":
+        return lambda: RemoteStore(file, verify=0, spawn=Served).open()
+    return lambda: SqliteStore(file, verify=0)
+
+
+class Served:
+    """What a process does for a store, done by a thread. Made as `trido.journal.line.spawn`."""
+
+    def __init__(self, end: socket.socket, file: str, verify: float) -> None:
+        self._end = end.dup()
+        self._thread = Thread(target=self._serve, args=(file, verify))
+        self._thread.start()
+
+    def _serve(self, file: str, verify: float) -> None:
+        with self._end:
+            writer.serve(self._end, file, verify, patience=0)
+
+    def wait(self) -> None:
+        self._thread.join()
 
 
 def name_of(kind: str, directory: Path) -> str:

@@ -19,16 +19,18 @@ from trido.journal.operations import Claim, Find, History
 from trido.journal.rows import AgentKey
 from trido.journal.store import SqliteStore
 from trido.journal.upkeep import check
+from trido.journal.writer import opened
 
-KILLS = int(os.environ.get("TRIDO_KILLS", "30"))
+KILLS = int(os.environ.get("TRIDO_KILLS", "40")) // 2
+"""Of each of the two that can write."""
 ROOT = Path(__file__).parents[2]
 
 
-def run_and_kill(file: Path, lines: int) -> dict[str, int]:
+def run_and_kill(file: Path, writer: str, lines: int) -> dict[str, int]:
     """Have it write until it has acknowledged so many turns, and a moment more."""
     acknowledged: dict[str, int] = {}
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.journal.child", str(file)],
+        [sys.executable, "-m", "tests.journal.child", str(file), writer],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -47,13 +49,14 @@ def run_and_kill(file: Path, lines: int) -> dict[str, int]:
 
 
 @pytest.mark.real_time
-def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("writer", ["thread", "process"])
+def test_a_killed_process_loses_nothing_it_acknowledged(writer: str, tmp_path: Path) -> None:
     file, random = tmp_path / "app.db", Random(5)
     revisions = dict.fromkeys((f"agent-{number}" for number in range(AGENTS)), 0)
     for _ in range(KILLS):
-        revisions |= run_and_kill(file, random.randrange(1, 200))
+        revisions |= run_and_kill(file, writer, random.randrange(1, 200))
+        store = opened(str(file), verify=2**30)
         assert not check(str(file), lambda *_: None)
-        store = SqliteStore(str(file), verify=2**30)
         for id, revision in revisions.items():
             revisions[id] = judge(store, AgentKey(id), revision)
         store.close()

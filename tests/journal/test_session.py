@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Event, get_ident
@@ -26,7 +25,8 @@ from trido.journal import (
 from trido.journal.operations import Find, Mark, Query, Resolve, Write
 from trido.journal.port import Store
 from trido.journal.rows import AgentKey, Directed, Timer
-from trido.journal.session import BATCH, Here, InOneThread, Session, Way, open_session
+from trido.journal.session import BATCH, Session, open_session
+from trido.journal.ways import Here, InOneThread, Result, Way, Work
 
 
 class Double:
@@ -131,18 +131,19 @@ async def test_a_thread_waits_a_little_for_more() -> None:
     threads: list[int] = []
     told: list[int] = []
 
-    def step() -> Callable[[], None] | None:
+    def take() -> list[Any]:
         threads.append(get_ident())
-        return partial(tell, ready.pop()) if ready else None
+        return [ready.pop()] if ready else []
 
-    def tell(number: int) -> None:
-        told.append(number)
+    def tell(batch: list[Any], result: Result) -> None:
+        told.extend(batch)
+        assert result == []
         ready.extend(islice(rounds, 1))
         way.nudge()
         way.nudge()  # as often as there is more
 
     way.nudge()  # nobody waits yet
-    await way.repeat(step)
+    await way.repeat(Work(take, lambda _: [], tell))
     assert told == [0, 1, 2]
     assert len(set(threads)) == 1
 

@@ -19,8 +19,9 @@ from trido.journal import MemoryJournal, Unavailable
 from trido.journal.operations import Commit, History, Letters, Mark, Query, Write
 from trido.journal.port import Store
 from trido.journal.rows import AgentKey, Entry, Past
-from trido.journal.session import Session, Tell, open_session
+from trido.journal.session import Session, open_session
 from trido.journal.store import SqliteStore
+from trido.journal.ways import Work
 
 A = TypeVar("A")
 
@@ -142,11 +143,11 @@ class _Way:
         await trio.lowlevel.checkpoint()
         return fn()
 
-    async def repeat(self, step: Callable[[], Tell | None], /) -> None:
+    async def repeat(self, work: Work, /) -> None:
         await trio.lowlevel.checkpoint()
         while self._books.gate is not None:
             await self._books.gate.wait()
-        tell = step()
+        tell = work.step()
         if tell:
             tell()
 

@@ -176,11 +176,15 @@ def is_sealed(seal: Callable[..., int], row: tuple[Any, ...]) -> bool:
 
 def pack(state: Mapping[str, bytes]) -> bytes:
     """Fields as netstrings."""
-    packed = b""
-    for name, value in state.items():
-        text = name.encode()
-        packed += b"%d:%b,%d:%b," % (len(text), text, len(value), value)
-    return packed
+    return b"".join(
+        [b"%b%d:%b," % (_named(name), len(value), value) for name, value in state.items()]
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _named(name: str) -> bytes:
+    text = name.encode()
+    return b"%d:%b," % (len(text), text)
 
 
 def unpack(packed: bytes) -> dict[str, bytes]:

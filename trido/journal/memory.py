@@ -40,15 +40,16 @@ class MemoryJournal:
         Raises:
           Locked: it is open already.
         """
-        from trido.journal.session import Here, open_session  # noqa: PLC0415  # see above
+        from trido.journal.session import open_session  # noqa: PLC0415  # see above
+        from trido.journal.ways import Here  # noqa: PLC0415
 
         return open_session(self._store, Here(), Here())
 
     def view(self) -> AbstractAsyncContextManager[View]:
         """Open it to read only, also while it is open: ``async with journal.view() as view``."""
         from trido.journal.memory_store import MemoryStore  # noqa: PLC0415  # see above
-        from trido.journal.session import Here  # noqa: PLC0415
         from trido.journal.view import open_view  # noqa: PLC0415
+        from trido.journal.ways import Here  # noqa: PLC0415
 
         return open_view(lambda: MemoryStore(self._agents, lambda: None), Here())
 

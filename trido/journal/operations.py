@@ -172,11 +172,8 @@ class Commit(_Draft, Write[Kept | None]):
         draft.reply = reply
         draft.directives = draft.cancelled = draft.timers = ()
         draft.__class__ = cls
-        is_right = at >= 0
-        for data in (input, reply or b"", *state.values()):
-            if len(data) > LARGEST:
-                is_right = False
-        if not is_right:
+        size = len(input) + sum(map(len, state.values()))
+        if at < 0 or size > LARGEST or (reply is not None and len(reply) > LARGEST):
             draft._check()
         return cast("Commit", draft)
 

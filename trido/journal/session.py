@@ -4,10 +4,9 @@ Whoever sends a write leaves it in a queue. `Session.run`, in a task of its own,
 carried out as one transaction; meanwhile the next batch gathers. So a batch is as large as the disk
 is slow, and nobody waits for a timer.
 
-For a file this happens in a thread, which stays as long as there is something to write, and a
-little longer: while it writes a batch, those whose batch was written go on in Trio's thread, and
-send the next. The queue and the tickets are all that both threads touch: one appends, the other
-takes, and a lock sees to it that a write is either taken or withdrawn.
+For a file this happens in a thread, or in another process: see `trido.journal.ways` and
+`trido.journal.apart`. The queue and the tickets are all that a thread touches, too: one appends,
+the other takes, and a lock sees to it that a write is either taken or withdrawn.
 """
 
 from __future__ import annotations
@@ -15,9 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from threading import Lock
-from typing import Any, Final, Protocol, TypeAlias, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 import trio
 from attrs import frozen
@@ -28,34 +26,12 @@ from trido.journal.errors import JournalError, Unavailable, again
 from trido.journal.operations import RESOLUTIONS, Commit, Query, Resolve, Write
 from trido.journal.port import Store
 from trido.journal.rows import AgentKey
+from trido.journal.ways import ON_THE_SPOT, Result, Ticket, Way, Work, Writing, without_thread
 
 A = TypeVar("A")
 
 BATCH: Final = 512
 """How many writes share a transaction at most."""
-
-
-LINGER: Final = 0.01
-"""For how many seconds a thread waits for more before it is given back."""
-
-
-class Way(Protocol):
-    """How a store is called: in a thread, or here."""
-
-    async def call(self, fn: Callable[[], A], /) -> A:
-        """Call a function."""
-        ...
-
-    async def repeat(self, step: Callable[[], Tell | None], /) -> None:
-        """Call ``step`` until it gives nothing; what it gives is called in Trio's thread."""
-        ...
-
-    def nudge(self) -> None:
-        """There is more for ``step``: it need not be waited for any longer."""
-        ...
-
-
-Tell: TypeAlias = Callable[[], object]
 
 
 @final
@@ -72,36 +48,10 @@ class SessionStatistics:
 
 
 @final
-class Ticket:
-    """A write that was sent."""
-
-    __slots__ = ("_lock", "sync", "taken", "then", "withdrawn", "write")
-
-    def __init__(
-        self, write: Write[Any], then: Callable[[Outcome[Any]], object], lock: Lock, *, sync: bool
-    ) -> None:
-        self.write: Write[Any] = write
-        self.then: Callable[[Outcome[Any]], object] = then
-        self.sync: bool = sync
-        self.taken: bool = False
-        self.withdrawn: bool = False
-        self._lock = lock
-
-    def withdraw(self) -> bool:
-        """Take it back: it will not happen, and nobody is told. False if it is too late for that.
-
-        Take back nothing that a later write builds on.
-        """
-        with self._lock:
-            self.withdrawn = not self.taken
-        return self.withdrawn
-
-
-@final
 class Session:
     """An open journal. Made by ``async with journal.open()``."""
 
-    def __init__(self, store: Store, writing: Way, reading: Way) -> None:
+    def __init__(self, store: Store, writing: Writing, reading: Way) -> None:
         self._store = store
         self._writing = writing
         self._reading = reading
@@ -112,6 +62,7 @@ class Session:
         self._watchers: list[Callable[[AgentKey, int | None], object]] = []
         self._failures: list[Exception] = []
         self._writes = self._batches = 0
+        self._work = Work(self._take, self._written, self._tell)
 
     @enable_ki_protection
     async def run(self) -> None:
@@ -131,7 +82,7 @@ class Session:
         self._running = True
         try:
             while await self._wait_for_more():
-                await self._writing.repeat(self._carry_out)
+                await self._writing.repeat(self._work)
                 if self._failures:
                     raise ExceptionGroup("callbacks of a journal's session", self._failures)
         finally:
@@ -245,44 +196,42 @@ class Session:
             await self._more.wait()
         return bool(self._queue)
 
-    def _carry_out(self) -> Tell | None:
-        """Write a batch. Returns what tells its outcomes; None if there was nothing to write."""
-        batch = [] if self._failures else self._take()
-        if not batch:
-            return None
-        outcomes = self._written(batch)
-        return lambda: self._tell(batch, outcomes)
-
     def _take(self) -> list[Ticket]:
         batch: list[Ticket] = []
         with self._lock:
-            while self._queue and len(batch) < BATCH:
+            while self._queue and len(batch) < BATCH and not self._failures:
                 ticket = self._queue.popleft()
                 if not ticket.withdrawn:
                     ticket.taken = True
                     batch.append(ticket)
         return batch
 
-    def _written(self, batch: list[Ticket]) -> Sequence[Outcome[Any]]:
+    def _written(self, batch: list[Ticket]) -> Result:
         sync = any(ticket.sync for ticket in batch)
         try:
-            outcomes = self._store.write([ticket.write for ticket in batch], sync=sync)
+            return self._store.write([ticket.write for ticket in batch], sync=sync)
+        except Exception as error:  # whoever waits is told of a store's mistake, too
+            return error
+
+    def _tell(self, batch: list[Ticket], result: Result) -> None:
+        for ticket, one in zip(batch, self._outcomes(batch, result), strict=True):
+            self._tell_one(ticket, one)
+
+    def _tell_one(self, ticket: Ticket, result: Outcome[Any]) -> None:
+        try:
+            ticket.then(result)
+            if self._watchers and ticket.write.gives_work:
+                self._hint(ticket.write, result)
         except Exception as error:
-            # A mistake in a store, too: whoever waits has to be told.
-            failure = error if isinstance(error, JournalError) else self._failed()
-            return [Error(again(failure, error)) for _ in batch]
+            self._failures.append(error)
+
+    def _outcomes(self, batch: list[Ticket], result: Result) -> Sequence[Outcome[Any]]:
+        if isinstance(result, Exception):
+            failure = result if isinstance(result, JournalError) else self._failed()
+            return [Error(again(failure, result)) for _ in batch]
         self._writes += len(batch)
         self._batches += 1
-        return outcomes
-
-    def _tell(self, batch: list[Ticket], outcomes: Sequence[Outcome[Any]]) -> None:
-        for ticket, result in zip(batch, outcomes, strict=True):
-            try:
-                ticket.then(result)
-                if self._watchers and ticket.write.gives_work:
-                    self._hint(ticket.write, result)
-            except Exception as error:
-                self._failures.append(error)
+        return result
 
     def _hint(self, write: Write[Any], result: Outcome[Any]) -> None:
         if isinstance(result, Value) and result.value is None:
@@ -295,7 +244,8 @@ class Session:
         self._closed = True
         rest = [ticket for ticket in self._queue if not ticket.withdrawn]
         self._queue.clear()
-        self._tell(rest, [Error(self._closed_error()) for _ in rest])
+        for ticket in rest:
+            self._tell_one(ticket, Error(self._closed_error()))
 
     def _end(self) -> None:
         self._ended = True
@@ -319,81 +269,13 @@ def _work(write: Write[Any]) -> Iterator[tuple[AgentKey, int | None]]:
         yield write.agent, None
 
 
-ON_THE_SPOT: Final[ContextVar[bool]] = ContextVar("trido.journal.on_the_spot", default=False)
-"""Whether journals opened in this context use no thread: virtual time would leap over it."""
-
-
-@final
-class Here:
-    """On the spot, after letting others run."""
-
-    async def call(self, fn: Callable[[], A], /) -> A:
-        """Call a function."""
-        await trio.lowlevel.checkpoint()
-        return fn()
-
-    async def repeat(self, step: Callable[[], Tell | None], /) -> None:
-        """Call ``step`` once: the caller comes again if there is more."""
-        tell = await self.call(step)
-        if tell:
-            tell()
-
-    def nudge(self) -> None:
-        """Nobody waits."""
-
-
-@final
-class InOneThread:
-    """In a thread, one call at a time."""
-
-    def __init__(self) -> None:
-        self._limiter = trio.CapacityLimiter(1)
-        self._sleeps = False
-        self._bell = Lock()
-        self._bell.acquire()
-
-    async def call(self, fn: Callable[[], A], /) -> A:
-        """Call a function; once it has begun, it is waited for."""
-        return await trio.to_thread.run_sync(fn, limiter=self._limiter)
-
-    async def repeat(self, step: Callable[[], Tell | None], /) -> None:
-        """Call ``step`` until it gives nothing, or this is cancelled."""
-        token = trio.lowlevel.current_trio_token()
-
-        def steps() -> None:
-            # What is told last is told before the end of this is: Trio keeps the order.
-            while tell := step() or self._wait_for(step):
-                token.run_sync_soon(tell)
-                trio.from_thread.check_cancelled()
-
-        await self.call(steps)
-
-    def _wait_for(self, step: Callable[[], Tell | None]) -> Tell | None:
-        """Wait a little for more: those who were told are about to send the next."""
-        self._sleeps = True
-        tell = step()  # what was sent in between
-        if tell is None and self._bell.acquire(timeout=LINGER):
-            tell = step()
-        self._sleeps = False
-        return tell
-
-    def nudge(self) -> None:
-        """Go on, if it waits. If that came too late, the next time waits less."""
-        if self._sleeps and self._bell.locked():
-            self._bell.release()
-
-
-def _without_thread(way: Way) -> Way:
-    return Here() if isinstance(way, InOneThread) else way
-
-
 @asynccontextmanager
 async def open_session(
     make: Callable[[], Store], writing: Way, reading: Way
 ) -> AsyncGenerator[Session]:
     """A session of the store that is made, which is closed at the end."""
     if ON_THE_SPOT.get():
-        writing, reading = _without_thread(writing), _without_thread(reading)
+        writing, reading = without_thread(writing), without_thread(reading)
     store = await writing.call(make)
     session = Session(store, writing, reading)
     try:

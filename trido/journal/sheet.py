@@ -41,6 +41,11 @@ MOVE: Final = (
     "UPDATE agents SET (epoch, revision, full, last, at, consumed, open, timers, due, seal)"
     f" = ({', '.join(f'column{number}' for number in range(2, 12))}) FROM ("
 )
+ADVANCE: Final = (
+    "UPDATE agents SET (revision, full, last, at, seal)"
+    " = (column2, column3, column4, column5, column6) FROM ("
+)
+"""As `MOVE`, of those that made turns and nothing else: it takes two thirds of the time."""
 MOVED: Final = ") WHERE agent = column1"
 RENEW_TIMER: Final = (
     "ON CONFLICT (agent, key) DO UPDATE"
@@ -59,8 +64,10 @@ def execute_many(
     """Carry a statement out for all rows, as few times as its sizes allow. Returns rows changed."""
     at = changed = 0
     while at < len(rows):
-        # By powers of two, so there are few statements to prepare.
-        some = min(1 << (len(rows) - at).bit_length() - 1, ROWS)
+        left = min(len(rows) - at, ROWS)
+        # By numbers of three binary digits, so there are few statements to prepare.
+        spare = max(left.bit_length() - 3, 0)
+        some = left >> spare << spare
         values = tuple(chain.from_iterable(rows[at : at + some]))
         statement = layout.many(before, columns, some, after)
         changed += connection.execute(statement, values).rowcount
@@ -77,6 +84,7 @@ class Sheet:
         self._agent = self._next("agents", "agent")
         self._turn = self._next("turns", "turn")
         self._directive = self._next("outbox", "directive")
+        self._advanced: dict[int, Known] = {}
         self._agents: dict[int, Known] = {}
         self._claimed: dict[int, Known] = {}
         self._turns: list[Row] = []
@@ -127,6 +135,9 @@ class Sheet:
         self._turn, known.last = place + 1, place
         input, state = commit.input, layout.pack(commit.state)
         self._turns.append((*numbers, input, state, layout.seal_data(numbers, input, state)))
+        if commit.consumes is None and not (directives or commit.cancelled or commit.timers):
+            self._advanced[number] = known
+            return
         if commit.consumes is not None:
             self._input(place, known, commit, commit.consumes)
         for at, directed in enumerate(directives):
@@ -182,8 +193,15 @@ class Sheet:
     def write(self) -> None:
         """Write all rows, and begin a new sheet."""
         self._put(AGENTS, [_row_of(one) for one in self._claimed.values()], RENEW_AGENT)
-        moved = [_moved(one) for at, one in self._agents.items() if at not in self._claimed]
-        if self._put((MOVE, 11), moved, MOVED) != len(moved):
+        claimed, agents = self._claimed, self._agents
+        moved = [_moved(one) for at, one in agents.items() if at not in claimed]
+        advanced = [
+            _advanced(one)
+            for at, one in self._advanced.items()
+            if at not in agents and at not in claimed
+        ]
+        changed = self._put((MOVE, 11), moved, MOVED) + self._put((ADVANCE, 6), advanced, MOVED)
+        if changed != len(moved) + len(advanced):
             raise _gone()
         self._put(TURNS, self._turns)
         self._put(INPUTS, self._inputs)
@@ -192,7 +210,9 @@ class Sheet:
         self._put(TIMERS, [row for row in self._timers.values() if row], RENEW_TIMER)
         cancelled = [key for key, row in self._timers.items() if not row]
         execute_many(self._connection, CANCEL, 2, list(cancelled), ")")
-        for rows in (self._agents, self._claimed, self._turns, self._inputs, self._directives):
+        for known in (self._advanced, self._agents, self._claimed):
+            known.clear()
+        for rows in (self._turns, self._inputs, self._directives):
             rows.clear()
         self._marks.clear()
         self._timers.clear()
@@ -217,8 +237,21 @@ def _row_of(known: Known) -> Row:
 def _moved(known: Known) -> Row:
     """What a turn may change in it."""
     head = known.head
-    due = head.due
-    numbers = (
+    numbers, due = _numbers(known), head.due
+    return (known.number, *numbers, due, layout.seal_head(known.base, numbers, due))
+
+
+def _advanced(known: Known) -> Row:
+    """What a turn changes in it that neither consumes an input nor leaves something to do."""
+    head = known.head
+    numbers, due = _numbers(known), head.due
+    seal = layout.seal_head(known.base, numbers, due)
+    return (known.number, head.revision, head.full, known.last, head.at, seal)
+
+
+def _numbers(known: Known) -> tuple[int, ...]:
+    head = known.head
+    return (
         head.epoch,
         head.revision,
         head.full,
@@ -228,7 +261,6 @@ def _moved(known: Known) -> Row:
         len(head.open),
         len(head.timers),
     )
-    return (known.number, *numbers, due, layout.seal_head(known.base, numbers, due))
 
 
 def _kept(keep: Keep) -> tuple[int, int, int]:

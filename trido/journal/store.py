@@ -147,7 +147,13 @@ class SqliteStore:
         self._find_inputs(batch, refused)
         outcomes, before = [], self._sheet.newest
         for self._at, write in enumerate(batch):
-            outcomes.append(refused.get(self._at) or self._outcome(write))
+            if self._at in refused:
+                outcomes.append(refused[self._at])
+                continue
+            try:
+                outcomes.append(Value(_ACTS[type(write)](self, write)))
+            except (JournalError, SpecError) as error:
+                outcomes.append(Error(error))
         self._sheet.write()
         self._sweep.after(self._sheet.newest - before)
         self._connection.execute("COMMIT")
@@ -182,7 +188,7 @@ class SqliteStore:
         self._kept.clear()
         asked = []
         for self._at, write in enumerate(batch):
-            if isinstance(write, Commit) and write.consumes is not None and self._at not in refused:
+            if type(write) is Commit and write.consumes is not None and self._at not in refused:
                 try:
                     known = self._agent(write.agent)
                 except Corrupt:  # which its own commit will tell
@@ -204,12 +210,6 @@ class SqliteStore:
 
     # Single writes --------------------------------------------------------------------------
 
-    def _outcome(self, write: Write[Any]) -> Outcome[Any]:
-        try:
-            return Value(_ACTS[type(write)](self, write))
-        except (JournalError, SpecError) as error:
-            return Error(error)
-
     @contextmanager
     def _reading(self) -> Generator[None]:
         """What is damaged in here refuses the write that needs it, and no other."""
@@ -230,17 +230,17 @@ class SqliteStore:
         return known
 
     def _commit(self, commit: Commit) -> Kept | None:
-        known = self._known.get(commit.agent) or self._agent(commit.agent)
-        if known and commit.consumes is not None:
-            kept = self._kept.get((known.number, commit.consumes))
+        known, key = self._known.get(commit.agent) or self._agent(commit.agent), commit.consumes
+        if known and key is not None:
+            kept = self._kept.get((known.number, key))
             if isinstance(kept, Corrupt):
                 raise kept
             if kept:
                 return kept
         rules.judge_commit(self.file, known and known.head, commit)
         self._sheet.turn(known, commit)  # type: ignore[arg-type]  # it was found to be known
-        if known and commit.consumes is not None:
-            self._kept[known.number, commit.consumes] = Kept(commit.revision, commit.reply)
+        if known and key is not None:
+            self._kept[known.number, key] = Kept(commit.revision, commit.reply)
         return None
 
     def _mark(self, mark: Mark) -> None:

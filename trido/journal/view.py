@@ -14,7 +14,7 @@ import trio
 
 from trido.journal.errors import Unavailable
 from trido.journal.operations import Query
-from trido.journal.session import Way
+from trido.journal.ways import Way
 
 A = TypeVar("A")
 

@@ -217,7 +217,11 @@ class AgentRun(Generic[S]):
         # context: whoever calls is a task of its own, and in no turn.
         self._is_entered = True
         try:
-            self.context.run(self._serve_one, envelope)
+            durable = self.place.durable
+            if durable is None or envelope.signal.id is None:
+                self.context.run(turns.serve, self, envelope)
+            else:
+                self.context.run(durable.serve, self, envelope)
         except BaseException as error:  # noqa: ASYNC103  # as there
             self.crash(error)
         finally:
@@ -249,14 +253,6 @@ class AgentRun(Generic[S]):
             if mailbox.oldest is not None and lap() >= until:
                 break
         return True
-
-    def _serve_one(self, envelope: Envelope) -> bool:
-        durable = self.place.durable
-        if durable is None or envelope.signal.id is None:
-            turns.serve(self, envelope)
-        else:
-            durable.serve(self, envelope)
-        return False
 
     # Ends -----------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, final
 
 import trio
 from outcome import Error, Outcome
@@ -13,7 +13,8 @@ from outcome import Error, Outcome
 from trido.journal import Corrupt, Fenced, Journal, JournalError, Locked, TooNew, Unavailable
 from trido.journal.operations import Query, Write
 from trido.journal.port import Store
-from trido.journal.session import Session, Tell, Way
+from trido.journal.session import Session
+from trido.journal.ways import Way, Work
 from trido.testing.plan_faults import Failure, Operation, StorageFault
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class FaultyJournal:
             raise error
         async with self._journal.open() as session:
             session._store = _FaultyStore(session._store, self._faults)
-            session._writing = _SlowWay(session._writing, session, self._faults)
+            session._writing = _SlowWay(cast("Way", session._writing), session, self._faults)
             session._reading = _SlowWay(session._reading, session, self._faults)
             yield session
 
@@ -108,10 +109,10 @@ class _SlowWay:
         await self._faults.wait("read", 1)
         return await self._way.call(fn)
 
-    async def repeat(self, step: Callable[[], Tell | None], /) -> None:
+    async def repeat(self, work: Work, /) -> None:
         """Write what waits."""
         await self._faults.wait("write", self._session.statistics().waiting)
-        await self._way.repeat(step)
+        await self._way.repeat(work)
 
     def nudge(self) -> None:
         """Not told on: what comes next is to be slow, too."""

@@ -22,7 +22,7 @@ from trio.testing import MockClock
 
 from trido.checks import count, flag, seconds
 from trido.errors import SpecError
-from trido.journal.session import ON_THE_SPOT
+from trido.journal.ways import ON_THE_SPOT
 from trido.runtime.meters import INLINE
 from trido.supervision.shields import break_shields
 from trido.testing import arguments

@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import trio
 import trio.testing
@@ -385,9 +385,9 @@ def keep_and_add(state: Counter, data: Add) -> Counter:
     return Counter(state.value + data.by)
 
 
-async def durable_turns(path: Path, number: int) -> tuple[float, float]:
+async def durable_turns(journal: trido.SqliteJournal, number: int) -> tuple[float, float]:
     """Seconds for so many turns, and how many shared a transaction."""
-    async with trido.open_runtime(journal=trido.SqliteJournal(path), agents=(kept,)) as rt:
+    async with trido.open_runtime(journal=journal, agents=(kept,)) as rt:
         refs = [await rt.start_agent(kept, id=f"agent-{index}") for index in range(CALLERS)]
         session = rt.env.session
         assert session is not None
@@ -403,9 +403,20 @@ async def durable_turns(path: Path, number: int) -> tuple[float, float]:
 def w9(number: int) -> Figures:
     # Not where files are kept in memory: it is the disk that is waited for.
     with TemporaryDirectory(dir=Path.cwd()) as place:
-        written, other = Path(place, "trido.db"), Path(place, "bare.db")
-        seconds, batch = trio.run(durable_turns, written, number)
-        least = bare(other, written, max(1, round(batch)))
+        return {
+            **beside_bare(Path(place), "process", number),
+            **{
+                f"{name}_thread": one
+                for name, one in beside_bare(Path(place), "thread", number).items()
+            },
+        }
+
+
+def beside_bare(place: Path, writer: Literal["process", "thread"], number: int) -> Figures:
+    written, other = place / f"{writer}.db", place / f"bare-{writer}.db"
+    journal = trido.SqliteJournal(written, writer=writer)
+    seconds, batch = trio.run(durable_turns, journal, number)
+    least = bare(other, written, max(1, round(batch)))
     return {"of_sqlite": least / seconds, "per_second": number / seconds, "batch": batch}
 
 
