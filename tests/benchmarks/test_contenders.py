@@ -21,6 +21,8 @@ from tests.benchmarks.workloads import WORKLOADS, Workload, by_id
 ALWAYS = ("trido", "trio", "asyncio")
 NOT_ITS = {
     ("asyncio", "W10"),  # raw Trio's look-up says it all
+    ("asyncio", "W9-thread"),
+    ("trio", "W9-thread"),
     ("asyncio", "W9"),  # raw Trio's group commit by hand, beside bare SQLite, says it all
 }
 

@@ -58,6 +58,14 @@ class Workload:
         return next(metric for metric in self.metrics if metric.name == name)
 
 
+def _durable(floor: float | None = None, aim: float | None = None) -> tuple[Metric, ...]:
+    return (
+        Metric("of_sqlite", "of bare SQLite", "more", floor, aim, of_raw=False),
+        Metric("per_second", "turns/s", "more", of_raw=False),
+        Metric("batch", "turns a batch", "more", of_raw=False),
+    )
+
+
 def _rate(unit: str, floor: float, aim: float | None = None) -> tuple[Metric]:
     return (Metric("per_second", unit, "more", floor, aim),)
 
@@ -200,14 +208,16 @@ WORKLOADS: Final = (
         quick=200,
         warm_up=4_000,
         waits=True,
-        metrics=(
-            Metric("of_sqlite", "of bare SQLite", "more", 0.6, 0.8, of_raw=False),
-            Metric("per_second", "turns/s", "more", of_raw=False),
-            Metric("batch", "turns a batch", "more", of_raw=False),
-            Metric("of_sqlite_thread", "of bare SQLite, thread", "more", of_raw=False),
-            Metric("per_second_thread", "turns/s, thread", "more", of_raw=False),
-            Metric("batch_thread", "turns a batch, thread", "more", of_raw=False),
-        ),
+        metrics=_durable(0.6, 0.8),
+    ),
+    Workload(
+        "W9-thread",
+        "as W9, with a journal that a thread of the same process writes",
+        size=40_000,
+        quick=200,
+        warm_up=4_000,
+        waits=True,
+        metrics=_durable(),
     ),
     Workload(
         "W10",

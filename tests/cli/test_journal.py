@@ -165,7 +165,7 @@ def test_wrong_usage(words: str, said: str, capsys: pytest.CaptureFixture[str]) 
 @contextmanager
 def live_writer(file: Path) -> Generator[None]:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.journal.child", str(file)],
+        [sys.executable, "-m", "tests.journal.child", str(file), "thread"],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

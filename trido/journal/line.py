@@ -54,7 +54,8 @@ class Line:
 
     def __init__(self, file: str, *, verify: float, spawn: Spawn) -> None:
         self.file = file
-        self.end, there = socket.socketpair()
+        here, there = socket.socketpair()
+        self.end: socket.socket = here
         """Readable once `receive` has something to say."""
         self.is_lost: bool = False
         """Whether the process was found to have ended."""

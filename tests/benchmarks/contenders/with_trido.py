@@ -401,22 +401,20 @@ async def durable_turns(journal: trido.SqliteJournal, number: int) -> tuple[floa
 
 
 def w9(number: int) -> Figures:
+    return beside_bare("process", number)
+
+
+def w9_thread(number: int) -> Figures:
+    return beside_bare("thread", number)
+
+
+def beside_bare(writer: Literal["process", "thread"], number: int) -> Figures:
     # Not where files are kept in memory: it is the disk that is waited for.
     with TemporaryDirectory(dir=Path.cwd()) as place:
-        return {
-            **beside_bare(Path(place), "process", number),
-            **{
-                f"{name}_thread": one
-                for name, one in beside_bare(Path(place), "thread", number).items()
-            },
-        }
-
-
-def beside_bare(place: Path, writer: Literal["process", "thread"], number: int) -> Figures:
-    written, other = place / f"{writer}.db", place / f"bare-{writer}.db"
-    journal = trido.SqliteJournal(written, writer=writer)
-    seconds, batch = trio.run(durable_turns, journal, number)
-    least = bare(other, written, max(1, round(batch)))
+        written, other = Path(place, "trido.db"), Path(place, "bare.db")
+        journal = trido.SqliteJournal(written, writer=writer)
+        seconds, batch = trio.run(durable_turns, journal, number)
+        least = bare(other, written, max(1, round(batch)))
     return {"of_sqlite": least / seconds, "per_second": number / seconds, "batch": batch}
 
 
