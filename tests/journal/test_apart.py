@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from select import select
 from threading import Thread
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -203,6 +203,20 @@ async def test_more_than_a_socket_holds_is_sent_and_received(file: str) -> None:
         run = await session.write(claim())
         await session.write(turn(run, state={"value": value}))
         assert (await session.write(claim())).state == {"value": value}
+
+
+async def test_what_a_socket_does_not_hold_is_sent_once_there_is_room(file: str) -> None:
+    run: Any = SimpleNamespace(agent=AGENT, epoch=1, revision=0)
+    async with played(file) as (session, process):
+        session.submit(turn(run, state={"value": os.urandom(3_000_000)}), lambda _: None)
+        await wait_all_tasks_blocked()
+        arrived = process.batches()
+        assert not arrived
+        while not arrived:
+            await wait_all_tasks_blocked()
+            arrived = process.batches()
+        assert arrived == [1]
+        process.answer(1)
 
 
 async def test_who_is_cancelled_before_it_is_sent_has_written_nothing(file: str) -> None:
