@@ -21,6 +21,7 @@ ONE = UUID(int=1)
 ID = f'"{ONE}"'
 
 # Unions that stay within others.
+# Checkers want a class there; Python takes any type, and trido what Python takes.
 SomeInt = NewType("SomeInt", Optional[int])  # type: ignore[valid-newtype]  # noqa: UP045
 SomeId = NewType("SomeId", Optional[UUID])  # type: ignore[valid-newtype]  # noqa: UP045
 Label = NewType("Label", Union[int, str])  # type: ignore[valid-newtype]  # noqa: UP007

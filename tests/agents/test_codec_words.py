@@ -19,6 +19,7 @@ from trido.agents.address import Address, AgentId
 from trido.agents.codec import HEAD, Codec, StateCodec, Undecodable, Unencodable, Unregistered
 from trido.agents.codec.errors import in_file
 
+# Checkers want a class there; Python takes any type, and trido what Python takes.
 SomeId = NewType("SomeId", Optional[UUID])  # type: ignore[valid-newtype]  # noqa: UP045
 Number = NewType("Number", Union[UUID, Decimal])  # type: ignore[valid-newtype]  # noqa: UP007
 

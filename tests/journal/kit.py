@@ -9,10 +9,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
+import pytest
 import trio
 from outcome import Error, Outcome
 
-from trido.journal import Journal, MemoryJournal, SqliteJournal, writer
+from trido.journal import Journal, MemoryJournal, SqliteJournal, Unavailable, writer
 from trido.journal.memory import FILE
 from trido.journal.operations import Claim, Commit, Write
 from trido.journal.port import Store
@@ -106,3 +107,20 @@ async def running(journal: Journal) -> AsyncGenerator[Session]:
         nursery.start_soon(session.run)
         yield session
         session.close()
+
+
+async def end_by_a_callback(session: Session) -> None:
+    """Run its writer until a callback raises: others of that batch are told, and then no more."""
+    told: list[object] = []
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    for then in (told.append, fail, told.append):
+        session.submit(claim(), then)
+    with pytest.raises(ExceptionGroup, match="callbacks") as caught:
+        await session.run()
+    assert caught.group_contains(ZeroDivisionError)
+    assert len(told) == 2
+    with pytest.raises(Unavailable):
+        await session.write(claim())

@@ -14,7 +14,7 @@ import trio
 from outcome import Error, Outcome, Value
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
-from tests.journal.kit import AGENT, claim, running, turn
+from tests.journal.kit import AGENT, claim, end_by_a_callback, running, turn
 from trido.journal import (
     Fenced,
     JournalError,
@@ -368,20 +368,8 @@ async def test_a_mistake_in_a_store_is_told_to_who_waits() -> None:
 async def test_a_callback_that_raises_ends_the_writer_once_the_others_were_told(
     way: Callable[[], Way],
 ) -> None:
-    told: list[object] = []
-
-    def fail(_: object) -> None:
-        raise ZeroDivisionError
-
     async with session_of(double(), way) as session:
-        for then in (told.append, fail, told.append):
-            session.submit(claim(), then)
-        with pytest.raises(ExceptionGroup, match="callbacks") as caught:
-            await session.run()
-        assert caught.group_contains(ZeroDivisionError)
-        assert len(told) == 2
-        with pytest.raises(Unavailable):
-            await session.write(claim())
+        await end_by_a_callback(session)
 
 
 # Checkpoints, hints, two runs -------------------------------------------------------------------

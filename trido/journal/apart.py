@@ -120,6 +120,7 @@ class Apart:
             return
         if not self._under_way:
             self._since = perf_counter()
-        self._under_way.append(batch)
         sync = any(ticket.sync for ticket in batch)
-        self._store.line.send(wire.pack_batch([one.write for one in batch], sync=sync))
+        message = wire.pack_batch([one.write for one in batch], sync=sync)
+        self._under_way.append(batch)
+        self._store.line.send(message)

@@ -21,6 +21,10 @@ CODE: Final = (
 )
 
 
+SOME: Final = 1 << 16
+"""How many bytes are received at once."""
+
+
 class Process(Protocol):
     """What is needed of a process."""
 
@@ -113,7 +117,7 @@ class Line:
     def receive(self) -> Result | None:
         """The next answer; None if it is not there yet."""
         while (result := self._whole()) is None:
-            some = self._some(wire.SOME)
+            some = self._some(SOME)
             if not some:
                 return None if some is None else self._ended()
             self._received += some

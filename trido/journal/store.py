@@ -150,7 +150,7 @@ class SqliteStore:
             if self._at in refused:
                 outcomes.append(refused[self._at])
                 continue
-            try:
+            try:  # in here, as there is one for each turn
                 outcomes.append(Value(_ACTS[type(write)](self, write)))
             except (JournalError, SpecError) as error:
                 outcomes.append(Error(error))

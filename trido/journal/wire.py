@@ -25,10 +25,6 @@ LENGTH: Final = Struct("<Q")
 """Before each message stands how many bytes it has."""
 
 
-SOME: Final = 1 << 16
-"""How many bytes are received at once."""
-
-
 def _framed(body: bytes) -> bytes:
     return LENGTH.pack(len(body)) + body
 
@@ -86,7 +82,7 @@ def unpack_batch(body: bytes) -> tuple[list[Write[Any]], bool]:
 
 def _unpack_write(write: Any) -> Write[Any]:
     if type(write) is bytes:
-        return pickle.loads(write)  # type: ignore[no-any-return]
+        return pickle.loads(write)  # type: ignore[no-any-return]  # it is one
     id, partition, epoch, revision, at, input, state, full, consumes, reply = write
     return Commit.plain(
         _key(id, partition),
@@ -122,5 +118,5 @@ def unpack_result(body: bytes) -> list[Outcome[Any]] | Exception:
     """What came of a batch."""
     result = marshal.loads(body)
     if type(result) is bytes:
-        return pickle.loads(result)  # type: ignore[no-any-return]
+        return pickle.loads(result)  # type: ignore[no-any-return]  # it is one
     return [Value(None) if one is None else pickle.loads(one) for one in result]
