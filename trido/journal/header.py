@@ -41,8 +41,10 @@ def check_marks(file: str, application: int, version: int) -> None:
 
 def has_log(file: str) -> bool:
     """Whether there is something in its log."""
-    log = Path(f"{file}-wal")
-    return log.exists() and log.stat().st_size > 0
+    try:
+        return Path(f"{file}-wal").stat().st_size > 0
+    except FileNotFoundError:  # whoever had it open may take it away at any moment
+        return False
 
 
 def is_put_away(file: str) -> bool:

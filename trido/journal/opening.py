@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from trido.journal.errors import Corrupt, Locked, Unavailable
 from trido.journal.faults import FAULTS, RESTORE, failure
-from trido.journal.header import check_header, check_marks, is_put_away
+from trido.journal.header import check_header, check_marks, has_log, is_put_away
 from trido.journal.layout import APPLICATION, SCHEMA, VERSION
 
 BUSY: Final = 5.0
@@ -89,9 +89,8 @@ def exists(file: str) -> bool:
     if path.is_dir():
         raise Unavailable(file, "it is a directory", "give the path of a file")
     if not path.exists():
-        log = Path(f"{file}-wal")
-        if log.exists() and log.stat().st_size:
-            remedy = f"put the file back beside {log.name}, or move that away to start anew"
+        if has_log(file):
+            remedy = f"put the file back beside {path.name}-wal, or move that away to start anew"
             raise Corrupt(file, "its log is there, and the file is not", remedy)
         return False
     if not path.stat().st_size:
