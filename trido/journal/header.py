@@ -41,10 +41,15 @@ def check_marks(file: str, application: int, version: int) -> None:
 
 def has_log(file: str) -> bool:
     """Whether there is something in its log."""
+    return log_size(file) > 0
+
+
+def log_size(file: str) -> int:
+    """How many bytes its log has."""
     try:
-        return Path(f"{file}-wal").stat().st_size > 0
+        return Path(f"{file}-wal").stat().st_size
     except FileNotFoundError:  # whoever had it open may take it away at any moment
-        return False
+        return 0
 
 
 def is_put_away(file: str) -> bool:

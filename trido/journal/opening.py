@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from trido.journal.errors import Corrupt, Locked, Unavailable
 from trido.journal.faults import FAULTS, RESTORE, failure
-from trido.journal.header import check_header, check_marks, has_log, is_put_away
+from trido.journal.header import check_header, check_marks, has_log, is_put_away, log_size
 from trido.journal.layout import APPLICATION, SCHEMA, VERSION
 
 BUSY: Final = 5.0
@@ -179,13 +179,12 @@ def is_cut_off(file: str, connection: sqlite3.Connection) -> bool:
     """Whether its last page is not whole."""
     page = connection.execute("PRAGMA page_size").fetchone()[0]
     # With a log, it may be that the log was being moved into it.
-    return bool(size(file) == Path(file).stat().st_size and size(file) % page)
+    return not has_log(file) and Path(file).stat().st_size % page > 0
 
 
 def size(file: str) -> int:
     """How many bytes it has, with its log."""
-    parts = (Path(file), Path(f"{file}-wal"))
-    return sum(part.stat().st_size for part in parts if part.exists())
+    return Path(file).stat().st_size + log_size(file)
 
 
 def writer(file: str) -> sqlite3.Connection:
