@@ -3,7 +3,8 @@
 Each time, all that was acknowledged is there, once and whole, and nobody outside was told anything
 twice, or anything that did not happen.
 
-``TRIDO_KILLS=5000 pytest tests/durable`` kills more often, and ``TRIDO_SEED=7`` otherwise.
+``TRIDO_KILLS=5000 pytest -o faulthandler_timeout=0 tests/durable`` kills more often, and
+``TRIDO_SEED=7`` otherwise.
 """
 
 from __future__ import annotations

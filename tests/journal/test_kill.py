@@ -1,6 +1,6 @@
 """A process under load is killed at any moment: what it acknowledged is there, once and whole.
 
-``TRIDO_KILLS=2000 pytest tests/journal/test_kill.py`` kills more often.
+``TRIDO_KILLS=2000 pytest -o faulthandler_timeout=0 tests/journal/test_kill.py`` kills more often.
 """
 
 from __future__ import annotations
