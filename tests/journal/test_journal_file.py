@@ -7,9 +7,12 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from random import Random
 from typing import Any
 
@@ -284,6 +287,57 @@ def test_two_names_of_a_file_are_one_journal(file: Path) -> None:
         path = Path(SqliteJournal(other).path)
         assert path == file.resolve()
         check_open(path, Locked, "it is open already")
+
+
+VISIT = (
+    "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM agents').fetchall()"
+)
+"""Who comes last, and can write, takes the log away."""
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("looking", ["check", "inspect", "opening it again"])
+def test_who_looks_does_not_take_the_locks_of_who_writes_away(file: Path, looking: str) -> None:
+    fill(file)
+    with opened(file) as store:  # with nothing in the log
+        if looking == "check":
+            assert not check(str(file), lambda *_: None)
+        elif looking == "inspect":
+            inspect(str(file), lambda *_: None)
+        else:
+            with pytest.raises(Locked):
+                SqliteStore(str(file), verify=0)
+        subprocess.run([sys.executable, "-c", VISIT, str(file)], check=True)
+        do(store, claim(), sync=True)
+        assert inspect(str(file), lambda *_: None).agents == len(KEYS) + 1
+
+
+@pytest.mark.parametrize("way", [opening.writer, partial(opening.reader, whole_up_to=0)])
+def test_nobody_else_opens_a_file_while_its_first_bytes_are_looked_at(
+    file: Path, monkeypatch: pytest.MonkeyPatch, way: Callable[[str], sqlite3.Connection]
+) -> None:
+    fill(file)
+    events = SimpleQueue[str]()
+    began, open_bytes = threading.Event(), Path.open
+
+    def slow(path: Path, *args: Any) -> Any:
+        bytes = open_bytes(path, *args)
+        began.set()
+        other.join(0.1)  # it waits for us, or else is through by then
+        events.put("looked")
+        return bytes
+
+    def open_too() -> None:
+        assert began.wait(10)
+        way(str(file)).close()
+        events.put("opened")
+
+    monkeypatch.setattr(Path, "open", slow)
+    other = threading.Thread(target=open_too)
+    other.start()
+    assert opening.exists(str(file))
+    other.join()
+    assert [events.get(), events.get()] == ["looked", "opened"]
 
 
 def test_a_failed_opening_leaves_the_lock_free(file: Path) -> None:

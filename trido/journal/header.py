@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from trido.journal.errors import Corrupt, TooNew
@@ -15,15 +16,25 @@ _VERSION: Final = slice(60, 64)
 _APPLICATION: Final = slice(68, 72)
 
 
+FIRST_LOOK: Final = Lock()
+"""Held to look at a file of which SQLite has no connection in this process, and to make the first.
+
+To close a file is, by POSIX, to give up all locks that the process has on it. If SQLite loses its
+own, another program may take the log away that is written to.
+"""
+
+
 def check_header(file: str) -> None:
     """Raise `Corrupt` if a file is no journal, `TooNew` if its format is a newer one.
 
-    With a log, nothing is said: what counts may be there.
+    With a log, though it is empty, nothing is said: somebody may have the file open, in this
+    process too, and what counts may be in the log.
     """
-    if has_log(file):
-        return
-    with Path(file).open("rb") as opened:
-        head = opened.read(100)
+    with FIRST_LOOK:
+        if Path(f"{file}-wal").exists():
+            return
+        with Path(file).open("rb") as opened:
+            head = opened.read(100)
     if not head.startswith(_MAGIC):
         raise Corrupt(file, "it is no journal, or is damaged (file is not a database)", RESTORE)
     check_marks(file, _number(head[_APPLICATION]), _number(head[_VERSION]))

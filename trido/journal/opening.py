@@ -17,7 +17,14 @@ from typing import Final, Literal
 
 from trido.journal.errors import Corrupt, Locked, Unavailable
 from trido.journal.faults import FAULTS, RESTORE, failure
-from trido.journal.header import check_header, check_marks, has_log, is_put_away, log_size
+from trido.journal.header import (
+    FIRST_LOOK,
+    check_header,
+    check_marks,
+    has_log,
+    is_put_away,
+    log_size,
+)
 from trido.journal.layout import APPLICATION, SCHEMA, VERSION
 
 BUSY: Final = 5.0
@@ -146,7 +153,8 @@ def reader(file: str, *, whole_up_to: float) -> sqlite3.Connection:
 
 def check_format(file: str, connection: sqlite3.Connection) -> None:
     """Raise `Corrupt` if it has not a journal's tables, `TooNew` if its format is a newer one."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    with FIRST_LOOK:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     check_marks(file, application, version)
     if _schema(connection) != _expected():
@@ -191,7 +199,8 @@ def writer(file: str) -> sqlite3.Connection:
     """A connection that writes to a journal that is there."""
     connection = connect(file, "rw")
     try:
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        with FIRST_LOOK:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA cell_size_check = ON")  # notices damage earlier
         connection.execute("PRAGMA secure_delete = OFF")
         # If it cannot be written, that is told now.
