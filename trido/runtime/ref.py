@@ -233,6 +233,7 @@ class AgentRef(Address, Generic[S_co]):
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise
 
+    @enable_ki_protection
     async def cast(self, signal: Signal, /) -> None:
         """Send ``signal``, and wait for no answer; only for room, if there is none.
 
@@ -245,12 +246,9 @@ class AgentRef(Address, Generic[S_co]):
           Overloaded: the mailbox is full, and the agent was made with ``overflow="reject"``.
           DeadlockError: there is no room, and the agents would wait for each other for ever.
         """
-        await self.send(Cast(_signal(signal)))
-
-    @enable_ki_protection
-    async def send(self, cast: Cast) -> None:
-        """As `cast`, of what is in its envelope already."""
-        place = self.place
+        if not isinstance(signal, Signal):
+            raise _no_signal(signal)
+        place, cast = self.place, Cast(signal)
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             self._check_intake()
@@ -320,12 +318,6 @@ _OUTSIDE: Final = (
     "agent {!r} is sent signals from within trio.run() only; a thread can say"
     " trio.from_thread.run_sync(ref.cast_nowait, signal)"
 )
-
-
-def _signal(signal: object) -> Signal:
-    if isinstance(signal, Signal):
-        return signal
-    raise _no_signal(signal)
 
 
 def _no_signal(signal: object) -> TypeError:
