@@ -315,7 +315,7 @@ async def test_who_waits_is_told_that_no_other_can_be_started(file: str) -> None
         return made(end, file, verify)
 
     ends: list[socket.socket] = []
-    reason = r"no process can be started to write to it \(.*no memory\); make room, or write in a"
+    reason = r"no process can be started to write to it \(.*no memory\); see to that, or write in a"
     async with session_of(file, once) as session:
         await session.write(claim())
         await wait_all_tasks_blocked()
@@ -329,8 +329,11 @@ async def test_who_waits_is_told_that_no_other_can_be_started(file: str) -> None
             pytest.fail("opened without a process")
 
 
-async def test_an_interpreter_that_is_not_there(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+@pytest.mark.parametrize("where", ["/nowhere/python", "", None])
+async def test_an_interpreter_that_is_not_there(
+    file: str, where: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", where)
     with pytest.raises(Unavailable, match="no process can be started"):
         async with SqliteJournal(file, writer="process").open():
             pytest.fail("opened without a process")

@@ -6,15 +6,15 @@ decide; they do not wait for it, either. Each batch is what was sent while anoth
 
 from __future__ import annotations
 
+import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Final, TypeVar, final
 
 import trio
 
 from trido.journal import wire
-from trido.journal.errors import JournalError
 from trido.journal.remote import RemoteStore
 from trido.journal.ways import InOneThread, Result, Ticket, Work
 
@@ -40,6 +40,8 @@ class Apart:
     def __init__(self, store: RemoteStore) -> None:
         self._store = store
         self._thread = InOneThread()
+        self._turn = trio.Lock()
+        """Whoever closes the store has to wait until what is under way was answered."""
         self._work: Work | None = None
         self._under_way: deque[list[Ticket]] = deque()
         self._answered: deque[tuple[list[Ticket], Result]] = deque()
@@ -50,13 +52,17 @@ class Apart:
         self._sent = 0
 
     async def call(self, fn: Callable[[], A], /) -> A:
-        """Call a function in a thread; once it has begun, it is waited for."""
-        return await self._thread.call(fn)
+        """Call a function in a thread, when no batch is under way; once begun, it is waited for."""
+        async with self._turn:
+            return await self._thread.call(fn)
 
     async def repeat(self, work: Work, /) -> None:
         """Have batches written until there is nothing more, or this is cancelled."""
-        if not await self._is_open(work):
-            return
+        async with self._turn:
+            if await self._is_open(work):
+                await self._write(work)
+
+    async def _write(self, work: Work) -> None:
         self._work, self._sent = work, 0
         try:
             await self._see_through(work)
@@ -75,8 +81,8 @@ class Apart:
         """Whether there is a process, perhaps a new one; if not, who waits is told why."""
         try:
             if not self._store.is_open():
-                await self.call(self._store.open)
-        except JournalError as error:
+                await self._thread.call(self._store.open)
+        except Exception as error:  # such as no room for a thread: it may be there the next time
             work.tell(work.take(), error)
             return False
         return True
@@ -95,9 +101,7 @@ class Apart:
     async def _answer(self) -> None:
         line = self._store.line
         with trio.CancelScope() as self._waiting:
-            while not line.flush():
-                await trio.lowlevel.wait_writable(line.end)
-            await trio.lowlevel.wait_readable(line.end)
+            await _ready(line.end, also_to_write=not line.flush())
         self._look()
 
     def _look(self) -> bool:
@@ -121,6 +125,31 @@ class Apart:
         if not self._under_way:
             self._since = perf_counter()
         sync = any(ticket.sync for ticket in batch)
-        message = wire.pack_batch([one.write for one in batch], sync=sync)
+        try:
+            message = wire.pack_batch([one.write for one in batch], sync=sync)
+        except Exception as error:  # whoever waits is told of a mistake, too
+            self._answered.append((batch, error))
+            return
         self._under_way.append(batch)
         self._store.line.send(message)
+
+
+async def _ready(end: socket.socket, *, also_to_write: bool) -> None:
+    """Wait until there is something to read.
+
+    With ``also_to_write`` or until something can be written: who only waited for that would wait
+    for ever for one that is not read, as it has much to say itself.
+    """
+    if not also_to_write:
+        await trio.lowlevel.wait_readable(end)
+        return
+    async with trio.open_nursery() as nursery:
+        for wait in (trio.lowlevel.wait_readable, trio.lowlevel.wait_writable):
+            nursery.start_soon(_first, wait, end, nursery.cancel_scope)
+
+
+async def _first(
+    wait: Callable[[socket.socket], Awaitable[None]], end: socket.socket, all: trio.CancelScope
+) -> None:
+    await wait(end)
+    all.cancel(reason="the other way is ready")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol, TypeAlias, final
+from typing import Any, Final, Protocol, TypeAlias, final
 
 from trido.journal import wire
 from trido.journal.errors import Unavailable
@@ -38,7 +38,11 @@ Spawn: TypeAlias = Callable[[socket.socket, str, float], Process]
 
 def spawn(end: socket.socket, file: str, verify: float) -> Process:
     """Have a new process serve who is at the other end of a socket."""
-    command = [sys.executable, "-c", CODE, file, repr(verify), str(os.getpid()), *sys.path]
+    if not sys.executable:
+        raise FileNotFoundError("where Python is, is not known: sys.executable is empty")
+    given: list[Any] = sys.path  # Python itself skips what is no path
+    places = [one for one in given if isinstance(one, str) and "\0" not in one]
+    command = [sys.executable, "-c", CODE, file, repr(verify), str(os.getpid()), *places]
     # In a session of its own: what a terminal sends to all does not reach it.
     return subprocess.Popen(  # noqa: S603  # it is this interpreter
         command, stdin=end.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
@@ -58,20 +62,28 @@ class Line:
 
     def __init__(self, file: str, *, verify: float, spawn: Spawn) -> None:
         self.file = file
-        here, there = socket.socketpair()
-        self.end: socket.socket = here
+        self.end: socket.socket
         """Readable once `receive` has something to say."""
         self.is_lost: bool = False
         """Whether the process was found to have ended."""
         self._unsent = bytearray()
         self._received = bytearray()
+        try:
+            self.end, self._process = self._begin(spawn, verify)
+        except OSError as error:
+            reason = f"no process can be started to write to it ({error})"
+            raise Unavailable(file, reason, "see to that, or write in a thread") from error
+
+    def _begin(self, spawn: Spawn, verify: float) -> tuple[socket.socket, Process]:
+        here, there = socket.socketpair()
         with there:
             try:
-                self._process = spawn(there, file, verify)
-            except OSError as error:
-                self.end.close()
-                reason = f"no process can be started to write to it ({error})"
-                raise Unavailable(file, reason, "make room, or write in a thread") from error
+                for end in (here, there):
+                    end.settimeout(None)  # whatever an application's sockets do by default
+                return here, spawn(there, self.file, verify)
+            except BaseException:
+                here.close()
+                raise
 
     def is_open(self) -> bool:
         """Whether the process is there, as far as can be seen at once."""
@@ -141,5 +153,7 @@ class Line:
 
     def close(self) -> None:
         """Have the process close the journal, and wait until it has ended."""
+        with suppress(OSError):  # it has ended
+            self.end.shutdown(socket.SHUT_RDWR)  # a fork of this process may have it, too
         self.end.close()
         self._process.wait()

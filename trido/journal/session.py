@@ -282,5 +282,10 @@ async def open_session(
         yield session
     finally:
         session._end()
-        with trio.CancelScope(shield=True):
-            await writing.call(store.close)  # noqa: ASYNC102  # it takes what the disk takes
+        with trio.CancelScope(shield=True):  # it takes what the disk takes
+            await reading.call(_nothing)  # noqa: ASYNC102  # once all that is read was read
+            await writing.call(store.close)  # noqa: ASYNC102
+
+
+def _nothing() -> None:
+    pass

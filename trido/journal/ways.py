@@ -146,7 +146,10 @@ class InOneThread:
                 token.run_sync_soon(tell)
                 trio.from_thread.check_cancelled()
 
-        await self.call(steps)
+        try:
+            await self.call(steps)
+        except RuntimeError as error:  # no thread can be started: the next time one may be
+            work.tell(work.take(), error)
 
     def _wait_for(self, work: Work) -> Tell | None:
         """Wait a little for more: those who were told are about to send the next."""
