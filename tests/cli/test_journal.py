@@ -259,7 +259,9 @@ def log_alone(file: Path) -> None:
     file.rename(f"{file}-wal")
 
 
-REMEDY = "it is left as it is: restore a backup, or move it away to start anew"
+REMEDY = (
+    "it is left as it is: move it away, with its -wal and -shm, and restore a backup or start anew"
+)
 BAD: list[tuple[Callable[[Path], None], int, str]] = [
     (missing, 2, "it is not there; give the path of a journal"),
     (directory, 2, "it is a directory; give the path of a file"),
@@ -318,7 +320,7 @@ def test_damaged_rows_are_listed(file: Path, do: Do) -> None:
         f"{file} is damaged:",
         "  a row of turns is damaged: turn 8",
         "  revision 8 of agent 'agent-0' is damaged",
-        "It is left as it is: restore a backup, or move it away to start anew.",
+        f"I{REMEDY[1:]}.",
     ]
     code, said = do("check", file, "--json")
     told = json.loads(said.out)
@@ -359,7 +361,7 @@ def test_a_file_that_may_not_be_written_can_be_looked_at(file: Path, do: Do) -> 
 @pytest.mark.skipif(not can_fail(), reason="SQLite is linked in, and hidden")
 def test_a_full_disk_leaves_no_copy(file: Path, copy: Path, do: Do) -> None:
     with failing_disk() as disk:
-        disk.fail("write", nth=1, fault=(sqlite3.SQLITE_FULL, False), path="copy.db-new")
+        disk.fail("write", nth=1, fault=(sqlite3.SQLITE_FULL, False), path="copy.db-unfinished")
         code, said = do("backup", file)
     assert (code, said.out) == (2, "")
     assert f"{copy}: the disk is full (database or disk is full); make room\n" in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sqlite3
@@ -151,7 +152,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
-    check_open(tmp_path / ("x" * 300), Unavailable, "cannot be opened")
+    check_open(tmp_path / ("x" * 300), Unavailable, "its name is too long", "a shorter one")
 
 
 def test_a_text_file(file: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_text_file(file: Path) -> None:
 
 def test_an_empty_file(file: Path) -> None:
     file.touch()
-    check_open(file, Corrupt, "it is empty", "move it away to start anew")
+    check_open(file, Corrupt, "it is empty", "move it away, with its -wal")
 
 
 def test_another_sqlite_file(file: Path) -> None:
@@ -187,9 +188,9 @@ def test_a_log_without_its_file(file: Path) -> None:
 
 
 def test_an_unfinished_new_one_is_made_anew(file: Path) -> None:
-    Path(f"{file}-new").write_text("half")
+    Path(f"{file}-unfinished").write_text("half")
     fill(file)
-    assert not Path(f"{file}-new").exists()
+    assert not Path(f"{file}-unfinished").exists()
 
 
 @pytest.mark.parametrize("path", ["", ":memory:", "a\0b", 3, None])
@@ -524,6 +525,23 @@ def test_an_error_of_sqlite_that_has_no_name_is_told_as_it_is() -> None:
     assert str(error) == "app.db: SQLite failed (closed); see what it says"
     assert isinstance(failure("", OSError("no")), Unavailable)
     assert isinstance(failure("", UnicodeDecodeError("utf-8", b"", 0, 1, "")), Corrupt)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "remedy"),
+    [
+        (errno.EMFILE, "too many files are open", "close some, or raise the limit"),
+        (errno.ENFILE, "too many files are open", "close some, or raise the limit"),
+        (errno.ENOSPC, "the disk is full", "make room"),
+        (errno.EDQUOT, "the disk is full", "make room"),
+        (errno.EIO, "the disk failed", "see to the disk"),
+        (errno.ENAMETOOLONG, "its name is too long", "give it a shorter one"),
+    ],
+)
+def test_what_the_system_says(number: int, reason: str, remedy: str) -> None:
+    error = failure("app.db", OSError(number, "no"))
+    assert isinstance(error, Unavailable)
+    assert str(error) == f"app.db: {reason} ([Errno {number}] no); {remedy}"
 
 
 def test_a_torn_tail_is_cut_back_to_the_last_whole_transaction(tmp_path: Path, file: Path) -> None:

@@ -173,9 +173,10 @@ def test_a_glance_at_a_commit_lets_pass_only_what_is_right(what: str) -> None:
 
 
 def test_a_glance_at_a_commit_sees_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trido.journal.operations.LARGEST", 3)
-    assert _is_plainly_right(commit(input=b"123"))
-    for given in ({"input": b"1234"}, {"reply": b"1234"}, {"state": {"a": b"1234"}}):
+    monkeypatch.setattr("trido.journal.operations.LARGEST", 4)
+    assert _is_plainly_right(commit(input=b"123", state={"a": b"1"}))
+    for more in ({"input": b"1234"}, {"reply": b"1"}, {"state": {"a": b"1", "b": b"1"}}):
+        given: dict[str, Any] = {"input": b"123", "state": {"a": b"1"}, **more}
         assert not _is_plainly_right(commit(**given))
 
 
@@ -207,6 +208,9 @@ def test_what_is_too_large_is_looked_for_in_a_plain_turn(monkeypatch: pytest.Mon
     ]
     for fields, where in wrong:
         assert refused(plain, **fields) == no(f"Commit: {where}='4 bytes'", "at most 3 bytes")
+    state = {"a": b"12", "b": b"12"}
+    assert refused(plain, state=state) == no("Commit: state='4 bytes'", "at most 3 bytes")
+    assert plain(state={"a": b"12", "b": b"1"}).state == {"a": b"12", "b": b"1"}
     assert refused(plain, at=-1) == no("Commit: at=-1", NUMBER)
 
 

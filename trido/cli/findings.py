@@ -49,7 +49,8 @@ def checked(file: str, damage: Sequence[str]) -> Finding:
         f"{file} is damaged:\n"
         + "".join(f"  {one}\n" for one in places[:_SHOWN])
         + more * (len(places) > _SHOWN)
-        + "It is left as it is: restore a backup, or move it away to start anew."
+        + "It is left as it is: move it away, with its -wal and -shm, and"
+        + " restore a backup or start anew."
     )
     return Finding(text=text, json=json, exit_code=1)
 

@@ -49,9 +49,13 @@ def state(of: str, fields: object) -> None:
     """The encoded fields of a state. Raises `SpecError` if it is something else."""
     if not isinstance(fields, Mapping):
         raise SpecError("state", fields, "a mapping of names of fields to bytes", of=of)
+    whole = 0
     for name, value in fields.items():
         text(of, "state", name)
         data(of, f"state[{name!r}]", value)
+        whole += len(value)
+    if whole > LARGEST:  # they become one piece
+        raise SpecError("state", f"{whole} bytes", f"at most {LARGEST} bytes", of=of)
 
 
 def all_of(of: str, field: str, values: object, kind: type) -> None:

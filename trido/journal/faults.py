@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
-from typing import Final
+from typing import Final, TypeAlias
 
 from trido.journal.errors import Corrupt, JournalError, Unavailable
 
-RESTORE: Final = "it is left as it is: restore a backup, or move it away to start anew"
+RESTORE: Final = (
+    "it is left as it is: move it away, with its -wal and -shm, and restore a backup or start anew"
+)
 
 _WHERE: Final = (
     "its directory must be there, and the process must be able to write there, or be given a copy"
     " of it with its -wal, where it may"
 )
-_FAULTS: Final[dict[int, tuple[type[JournalError], str, str]]] = {
+_Words: TypeAlias = tuple[type[JournalError], str, str]
+
+_FAULTS: Final[dict[int, _Words]] = {
     sqlite3.SQLITE_CORRUPT: (Corrupt, "it is damaged", RESTORE),
     sqlite3.SQLITE_NOTADB: (Corrupt, "it is no journal, or is damaged", RESTORE),
     sqlite3.SQLITE_CONSTRAINT: (Corrupt, "it contradicts itself", RESTORE),
@@ -39,9 +44,20 @@ FAULTS: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
 """What is raised if something is wrong with a file."""
 
 
+_OF_SYSTEM: Final[dict[int, _Words]] = {
+    errno.EMFILE: (Unavailable, "too many files are open", "close some, or raise the limit"),
+    errno.ENFILE: (Unavailable, "too many files are open", "close some, or raise the limit"),
+    errno.ENOSPC: _FAULTS[sqlite3.SQLITE_FULL],
+    errno.EDQUOT: _FAULTS[sqlite3.SQLITE_FULL],
+    errno.EIO: _FAULTS[sqlite3.SQLITE_IOERR],
+    errno.ENAMETOOLONG: (Unavailable, "its name is too long", "give it a shorter one"),
+}
+
+
 def failure(file: str, error: Exception) -> JournalError:
     """What is raised for one of `FAULTS`, which goes with it as its cause."""
-    kind, reason, remedy = _FAULTS.get(_code(error), _ELSE)
+    known = _OF_SYSTEM.get(error.errno or 0) if isinstance(error, OSError) else None
+    kind, reason, remedy = known or _FAULTS.get(_code(error), _ELSE)
     one = kind(file, f"{reason} ({error})", remedy)
     one.__cause__ = error
     return one

@@ -77,7 +77,11 @@ def lock(file: str) -> sqlite3.Connection:
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
         connection.close()
-        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_NOTADB:
+            reason = "the -lock beside it is something else"
+            raise Unavailable(file, reason, "move that away: the journal makes its own") from error
+        if code != sqlite3.SQLITE_BUSY:
             raise
         remedy = "close the session that has it, in this process or another"
         raise Locked(file, "it is open already", remedy) from error
@@ -108,9 +112,7 @@ def exists(file: str) -> bool:
 
 def create(file: str) -> None:
     """Make a new journal. It appears whole: a crash leaves either a journal or none."""
-    new = Path(f"{file}-new")
-    for rest in (new, Path(f"{new}-journal"), Path(f"{new}-wal"), Path(f"{new}-shm")):
-        rest.unlink(missing_ok=True)
+    new = unfinished(file)
     connection = connect(str(new), "rwc")
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -119,13 +121,32 @@ def create(file: str) -> None:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
     finally:
         connection.close()
-    put_in_place(new, Path(file))
+    new.rename(file)
+    sync_directory(file)
 
 
-def put_in_place(new: Path, path: Path) -> None:
-    """Give a finished file its name, durably."""
-    new.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
+def unfinished(file: str) -> Path:
+    """The name of a journal that is being made."""
+    return Path(f"{file}-unfinished")
+
+
+def clear(file: str) -> None:
+    """Remove what a process has left that was killed as it made this file."""
+    new = unfinished(file)
+    for rest in (new, Path(f"{new}-journal"), Path(f"{new}-wal"), Path(f"{new}-shm")):
+        rest.unlink(missing_ok=True)
+
+
+def check_links(file: str) -> None:
+    """Raise `Unavailable` if a file has more names: by each it would have another log."""
+    if Path(file).stat().st_nlink > 1:
+        remedy = "remove the others, or copy it, with its -wal, and use the copy"
+        raise Unavailable(file, "the file has more names (hard links)", remedy)
+
+
+def sync_directory(file: str) -> None:
+    """Have the name of a file survive a crash of the machine."""
+    directory = os.open(Path(file).parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

@@ -221,11 +221,12 @@ def _is_plainly_right(commit: Any) -> bool:
     for one in directives:
         if type(one) is not Directed:
             return False
-    reply = b"" if commit.reply is None else commit.reply
+    reply, whole = b"" if commit.reply is None else commit.reply, 0
     for data in (commit.input, reply, *state.values()):
-        if type(data) is not bytes or len(data) > LARGEST:
+        if type(data) is not bytes:
             return False
-    return True
+        whole += len(data)
+    return whole <= LARGEST
 
 
 @final

@@ -13,6 +13,7 @@ from outcome import Outcome
 
 from trido.journal import line, wire
 from trido.journal.line import Line, Spawn
+from trido.journal.names import Names
 from trido.journal.operations import Query, Write
 from trido.journal.shelf import SqliteShelf
 
@@ -33,6 +34,7 @@ class RemoteStore:
         self._spawn = spawn
         self._line: Line | None = None
         self._shelf: SqliteShelf | None = None
+        self._names: Names | None = None
 
     @property
     def line(self) -> Line:
@@ -51,14 +53,22 @@ class RemoteStore:
         """
         if not self.is_open():
             self._hang_up()
+            self._check_names()
             self._line = Line(self.file, verify=self._verify, spawn=self._spawn)
             try:
                 self._answer(self._line.ask())
+                self._check_names()
                 self._shelf = self._shelf or SqliteShelf(self.file)
+                self._names = self._names or Names(self.file)
             except BaseException:
                 self._hang_up()
                 raise
         return self
+
+    def _check_names(self) -> None:
+        """Another process goes on with the same file: it must not make a new one."""
+        if self._names and (lost := self._names.lost()):
+            raise lost
 
     def _hang_up(self) -> None:
         if self._line is not None:

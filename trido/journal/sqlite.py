@@ -60,15 +60,11 @@ class SqliteJournal:
         verify: float = VERIFIED,
         writer: Literal["thread", "process"] = "thread",
     ) -> None:
-        given: Any = path
-        file = os.fspath(given) if isinstance(given, str | os.PathLike) else given
-        if not isinstance(file, str) or not file or "\0" in file or file == ":memory:":
-            allowed = "the path of a file (in memory: trido.MemoryJournal())"
-            raise SpecError("path", path, allowed, of="SqliteJournal")
+        file = _path("SqliteJournal", "path", path)
         size: Any = verify
         if isinstance(size, bool) or not isinstance(size, int | float) or not size >= 0:
             raise SpecError("verify", verify, "a number of bytes", of="SqliteJournal")
-        self.path: str = os.path.realpath(file)
+        self.path: str = file
         """Where it is. Two names of one file are one journal."""
         self._verify = verify
         one_of("SqliteJournal", "writer", writer, _WRITERS)
@@ -157,11 +153,13 @@ class SqliteJournal:
         Checkpoints: always, and stops soon if cancelled; then there is no copy.
 
         Raises:
+          SpecError: ``to`` is no path of a file.
           JournalError: something is at ``to`` already, or it could not be copied.
         """
         from trido.journal import upkeep  # noqa: PLC0415  # see above
 
-        await self._work(partial(upkeep.backup, to=os.fspath(to)), progress)
+        file = _path("backup", "to", to)
+        await self._work(partial(upkeep.backup, to=file), progress)
 
     async def compact(self, *, progress: Progress | None = None) -> tuple[int, int]:
         """Forget all that is not kept any longer, and make the file as small as it can be.
@@ -186,3 +184,26 @@ class SqliteJournal:
                 trio.from_thread.run_sync(progress, done, of)
 
         return await trio.to_thread.run_sync(fn, self.path, tell)
+
+
+def _path(of: str, name: str, value: Any) -> str:
+    """Where a file is, without the links on the way."""
+    file = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(file, str) or not file or "\0" in file or file == ":memory:":
+        raise SpecError(name, value, _FILE[name], of=of)
+    try:
+        real = os.path.realpath(file)
+    except OSError as error:
+        allowed = "an absolute path: the directory that it starts from is gone"
+        raise SpecError(name, value, allowed, of=of) from error
+    if real.endswith(_BESIDE):
+        allowed = f"no name that ends in {', '.join(_BESIDE)}: a journal has such files beside it"
+        raise SpecError(name, value, allowed, of=of)
+    return real
+
+
+_BESIDE: Final = ("-wal", "-shm", "-lock", "-journal", "-unfinished")
+_FILE: Final = {
+    "path": "the path of a file (in memory: trido.MemoryJournal())",
+    "to": "the path of a file",
+}

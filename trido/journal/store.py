@@ -13,7 +13,7 @@ been moved into the file, whole and synced: `SqliteStore._mend`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar, cast, final
 
 from attrs import evolve
@@ -24,6 +24,7 @@ from trido.journal import opening, rules
 from trido.journal.errors import Corrupt, JournalError, Unavailable, again
 from trido.journal.faults import FAULTS, failure, is_damage
 from trido.journal.layout import many
+from trido.journal.names import Names
 from trido.journal.operations import (
     RESOLUTIONS,
     Claim,
@@ -77,16 +78,19 @@ class SqliteStore:
             raise
 
     def _open(self, verify: float) -> None:
-        present = opening.exists(self.file)
+        opening.exists(self.file)  # or else nothing is put beside it
         self._close.append(opening.lock(self.file).close)
-        if not present:
+        opening.clear(self.file)
+        if not opening.exists(self.file):  # and nobody else can make it now
             opening.create(self.file)
+        opening.check_links(self.file)
         reading = opening.reader(self.file, whole_up_to=verify)
         self._close.append(reading.close)
         self._reader = Reader(self.file, reading)
         self._connection = opening.writer(self.file)
         # The last to close is this one: it moves the log into the file.
         self._close.insert(1, self._connection.close)
+        self._names = Names(self.file, (f"{self.file}-wal", f"{self.file}-lock"))
         self._known: dict[AgentKey, Known] = {}
         self._kept: dict[tuple[int, str], Kept | Corrupt] = {}
         self._sync: bool | None = None
@@ -115,16 +119,31 @@ class SqliteStore:
         """Carry a batch out in one transaction."""
         if isinstance(self._failed, Corrupt):
             raise again(self._failed)
+        self._check_names()  # or somebody else may write to it, too
         try:
             if self._failed:
                 self._mend()
-            return self._transactions(batch, sync=sync)
+            outcomes = self._transactions(batch, sync=sync)
         except FAULTS as error:
-            self._failed = failure(self.file, error)
+            self._failed = self._lost() or failure(self.file, error)
             raise self._failed from error
         except BaseException as error:
             self._failed = Unavailable(self.file, f"writing failed ({error!r})", "see the cause")
             raise
+        self._check_names()
+        return outcomes
+
+    def _lost(self) -> Unavailable | None:
+        """Why it failed, if the file is not this session's any more: who has it now can write."""
+        lost = self._names.lost()
+        if lost and self._connection.in_transaction:
+            with suppress(*FAULTS):
+                self._connection.execute("ROLLBACK")
+        return lost
+
+    def _check_names(self) -> None:
+        if lost := self._names.lost():
+            raise lost
 
     def _transactions(self, batch: Sequence[Write[Any]], *, sync: bool) -> list[Outcome[Any]]:
         """One; and if a write needs to read what is damaged, another one without it."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from trido.journal import layout, opening
 from trido.journal.errors import Corrupt, JournalError, Unavailable
+from trido.journal.header import has_log
 from trido.journal.inspection import Inspection, Progress
 from trido.journal.reading import (
     AGENT,
@@ -146,20 +147,37 @@ def _damaged_agents(file: str, connection: sqlite3.Connection) -> Iterator[str]:
 
 def backup(file: str, progress: Progress, *, to: str) -> None:
     """Copy it. The copy appears whole, and was found sound, or not at all."""
-    if Path(to).exists():
-        raise JournalError(to, "it is there already", "give a path where nothing is yet")
-    new = Path(f"{to}-new")
+    new = opening.unfinished(to)
     with opening.faults_of(to):
-        new.unlink(missing_ok=True)
+        if Path(to).exists():
+            raise _taken(to)
+        if has_log(to):
+            reason = "the log of another journal is beside it, and would be taken for its own"
+            raise JournalError(to, reason, f"move {to}-wal away, or give another path")
+        opening.clear(to)
         try:
             with _reading(file) as connection:
                 connection.execute("SELECT count(*) FROM agents").fetchone()  # from now on
                 _copy(connection, new, to, progress)
             _verify(str(new), file, progress)
-            opening.put_in_place(new, Path(to))
+            _put_in_place(new, to)
         finally:
-            for rest in (new, Path(f"{new}-wal"), Path(f"{new}-shm")):
-                rest.unlink(missing_ok=True)
+            opening.clear(to)
+
+
+def _put_in_place(new: Path, to: str) -> None:
+    """Give a finished copy its name, durably, and replace nothing."""
+    try:
+        Path(to).hardlink_to(new)
+    except FileExistsError as error:
+        raise _taken(to) from error
+    except OSError:  # there are none on this disk
+        new.rename(to)
+    opening.sync_directory(to)
+
+
+def _taken(to: str) -> JournalError:
+    return JournalError(to, "it is there already", "give a path where nothing is yet")
 
 
 def _verify(copy: str, file: str, progress: Progress) -> None:
