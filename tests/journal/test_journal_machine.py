@@ -113,7 +113,8 @@ class JournalMachine(RuleBasedStateMachine):
         self, agent: AgentKey, back: int, index: int, status: Any, note: str, late: int, more: bool
     ) -> None:
         epoch, revision = self.head(agent)
-        self.write(Mark(agent, epoch + late, revision - back, index, status, note), more=more)
+        epoch, revision = max(epoch + late, 0), max(revision - back, 0)
+        self.write(Mark(agent, epoch, revision, index, status, note), more=more)
 
     @rule(
         agent=AGENTS,
@@ -124,7 +125,7 @@ class JournalMachine(RuleBasedStateMachine):
     )
     def resolve(self, agent: AgentKey, back: int, index: int, to: Any, more: bool) -> None:
         _, revision = self.head(agent)
-        self.write(Resolve(agent, revision - back, index, to), more=more)
+        self.write(Resolve(agent, max(revision - back, 0), index, to), more=more)
 
     @rule()
     def reopen(self) -> None:

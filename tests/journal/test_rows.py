@@ -46,6 +46,11 @@ REFUSED: dict[str, Callable[[], object]] = {
     "Commit: directives=.*Timer": lambda: Commit(**COMMIT, directives=(Timer("t", 1, b""),)),  # type: ignore[arg-type]
     "Commit: timers=.* a tuple of Timer": lambda: Commit(**COMMIT, timers=("x",)),  # type: ignore[arg-type]
     "Mark: status='gone' .* one of pending": lambda: Mark(AGENT, 1, 1, 0, "gone"),  # type: ignore[arg-type]
+    "Mark: epoch=9223372036854775808": lambda: Mark(AGENT, 2**63, 1, 0, "done"),
+    "Mark: revision=-1": lambda: Mark(AGENT, 1, -1, 0, "done"),
+    "Mark: index=9223372036854775808": lambda: Mark(AGENT, 1, 1, 2**63, "done"),
+    "Resolve: revision=9223372036854775808": lambda: Resolve(AGENT, 2**63, 0, "done"),
+    "Resolve: index=-1 .* 0 to": lambda: Resolve(AGENT, 1, -1, "done"),
     "Resolve: to='maybe' .* one of done, retry, dead": lambda: Resolve(AGENT, 1, 0, "maybe"),  # type: ignore[arg-type]
 }
 

@@ -269,6 +269,17 @@ async def test_resolving_says_what_is_wrong_with_what_it_is_given() -> None:
                 await rt.resolve(id, to)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("numbers", [f"{2**63}.0", f"1.{2**63}", f"{'9' * 5_000}.0", "01.0"])
+async def test_numbers_that_name_no_directive_harm_nobody_else(numbers: str) -> None:
+    agent = keeper()
+    async with office(Books(), agent) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ref.call, note("x"))
+            with pytest.raises(trido.SpecError, match="numbers of at most 18 digits"):
+                await rt.resolve(f"a/{numbers}", "done")
+
+
 # Signals ------------------------------------------------------------------------------------------
 
 

@@ -166,6 +166,14 @@ async def test_what_is_not_there_is_told_with_a_way_out() -> None:
         assert repr(history) == "<trido.History of MemoryJournal>"
 
 
+async def test_no_turn_is_later_than_the_last_that_there_can_be() -> None:
+    journal = trido.MemoryJournal()
+    agent = await filled(journal)
+    async with trido.open_history(journal) as history:
+        assert await turns(history, agent, since=2**70, until=2**80) == []
+        assert (await history.replay(agent, "a", since=2**70)).decided == 0
+
+
 async def test_an_agent_of_a_partition_is_read_by_either_name() -> None:
     journal = trido.MemoryJournal()
     agent = keeper(does=WANTS)

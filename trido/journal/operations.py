@@ -253,6 +253,9 @@ class Mark(Write[None]):
     def __attrs_post_init__(self) -> None:
         if self.status not in MARKS:
             raise SpecError("status", self.status, f"one of {', '.join(MARKS)}", of="Mark")
+        checks.number("Mark", "epoch", self.epoch)
+        checks.number("Mark", "revision", self.revision)
+        checks.number("Mark", "index", self.index)
         checks.text("Mark", "note", self.note, least=0)
 
 
@@ -269,7 +272,7 @@ class Resolve(Write[None]):
     Refused with ``JournalError`` if no such directive is unknown or dead; then nothing changes.
 
     Raises:
-      SpecError: ``to`` is none of these.
+      SpecError: a field is not what it may be.
     """
 
     agent: AgentKey
@@ -280,6 +283,8 @@ class Resolve(Write[None]):
     def __attrs_post_init__(self) -> None:
         if self.to not in RESOLUTIONS:
             raise SpecError("to", self.to, f"one of {', '.join(RESOLUTIONS)}", of="Resolve")
+        checks.number("Resolve", "revision", self.revision)
+        checks.number("Resolve", "index", self.index)
 
 
 RESOLUTIONS: Final[dict[str, Status]] = {"done": "done", "retry": "pending", "dead": "dead"}

@@ -169,7 +169,7 @@ class History:
 def _span(since: int, until: float) -> tuple[int, int]:
     count(_OF, "since", since, least=0, infinite=False)
     count(_OF, "until", until, least=0, infinite=True)
-    return since, int(min(until, LAST))
+    return min(since, LAST), int(min(until, LAST))
 
 
 def open_history(

@@ -24,7 +24,7 @@ from trido.runtime.standing import retry
 
 _LOG: Final = logging.getLogger("trido")
 _ENDED: Final = ("the runtime ended meanwhile", "open it again, and try again")
-_ID: Final = re.compile(r"(.+)/([0-9]+)\.([0-9]+)", re.DOTALL)
+_ID: Final = re.compile(r"(.+)/(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})", re.DOTALL)
 
 
 @final
@@ -99,7 +99,10 @@ async def _retry(place: AgentPlace[Any], session: Session, write: Resolve) -> No
 def _parsed(id: object) -> tuple[AgentKey, tuple[int, int]]:
     match = _ID.fullmatch(id) if isinstance(id, str) else None
     if match is None:
-        allowed = "of a directive: the agent's id, a slash, the revision, a dot and the index"
+        allowed = (
+            "of a directive: the agent's id, a slash, the revision, a dot and the index, numbers of"
+            " at most 18 digits"
+        )
         raise SpecError("id", id, allowed, of="resolve")
     agent, revision, index = match.groups()
     return key_of(agent), (int(revision), int(index))
