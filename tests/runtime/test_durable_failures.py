@@ -382,9 +382,24 @@ async def test_recovery_fails_closed_and_others_start(
         with pytest.raises(trido.StartFailed) as caught:
             await rt.start_agent(agent, id="a")
         assert isinstance(caught.value.__cause__, error)
+        assert not hasattr(caught.value.__cause__, "__notes__")  # its state is not known
         assert (await rt.start_agent(agent, id="b")).status().state == "running"
         assert len(books.commits()) == before
         assert rt.find("a") is None
+
+
+async def test_a_crash_after_the_recovery_is_told_with_the_state_that_was_recovered() -> None:
+    books = Books()
+    agent = keeper()
+    async with office(books, agent) as rt:
+        await (await rt.start_agent(agent, id="a")).call(note("x"))
+    async with office(books, agent) as rt:
+        ref = await rt.start_agent(agent, id="a")
+        with pytest.raises(trido.AgentCrashed) as caught:
+            await ref.call(trido.Signal("boom", None))
+    assert getattr(caught.value.__cause__, "__notes__", None) == [
+        "agent 'a' crashed on 'boom'; its last committed state, of revision 1: Log(seen=('x',))"
+    ]
 
 
 async def test_corruption_is_a_failed_start_of_that_agent_only() -> None:

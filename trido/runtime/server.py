@@ -267,7 +267,8 @@ class AgentRun(Generic[S]):
         """End by ``error``; ``envelope`` is what it came of."""
         end = end_of(error)
         place = self.place
-        if end.kind != "normal":
+        # Before it has recovered, what it committed last is not known.
+        if end.kind != "normal" and not (place.durable is not None and place.durable.is_claiming):
             type = None if envelope is None else envelope.signal.type
             note_crash(error, place.id, type, place.revision, place.state)
         if envelope is not None:
