@@ -523,6 +523,7 @@ def test_a_chain_of_turns_that_leads_elsewhere_is_damage(file: Path) -> None:
 def test_an_error_of_sqlite_that_has_no_name_is_told_as_it_is() -> None:
     error = failure("app.db", sqlite3.ProgrammingError("closed"))
     assert str(error) == "app.db: SQLite failed (closed); see what it says"
+    assert failure("app.db", sqlite3.Error("in\n  two lines")).reason.endswith("(in two lines)")
     assert isinstance(failure("", OSError("no")), Unavailable)
     assert isinstance(failure("", UnicodeDecodeError("utf-8", b"", 0, 1, "")), Corrupt)
 

@@ -58,7 +58,8 @@ def failure(file: str, error: Exception) -> JournalError:
     """What is raised for one of `FAULTS`, which goes with it as its cause."""
     known = _OF_SYSTEM.get(error.errno or 0) if isinstance(error, OSError) else None
     kind, reason, remedy = known or _FAULTS.get(_code(error), _ELSE)
-    one = kind(file, f"{reason} ({error})", remedy)
+    said = " ".join(str(error).split())  # what SQLite says may be several lines
+    one = kind(file, f"{reason} ({said})", remedy)
     one.__cause__ = error
     return one
 
