@@ -36,6 +36,10 @@ TIMER = trido.Schedule(1.0, note("x"), key="k")
         ("subscribe", "order.*"),
         ("subscribe", ("order..x",)),
         ("durability", "maybe"),
+        ("history", 0),
+        ("history", 2**63),
+        ("dedupe", 0),
+        ("dedupe", 2**63),
     ],
 )
 def test_a_setting_that_cannot_be_is_an_error_that_names_it(field: str, value: Any) -> None:

@@ -52,6 +52,8 @@ Dedupe: TypeAlias = int | timedelta | tuple[int, timedelta]
 """For how long, or of how many at most, the ids of applied inputs are kept; or both."""
 DEDUPE: Final = (100_000, timedelta(days=7))
 HISTORY: Final = 1_000
+MOST: Final = 2**63 - 1
+"""A journal counts no further."""
 ErrorPolicy: TypeAlias = Verdict | MaxErrors | Callable[[Any], Verdict]
 
 
@@ -118,7 +120,7 @@ class Settings(ByFields):
         of = self.of
         one_of(of, "durability", self.durability, ("none", "buffered", "sync"))
         self._check_dedupe()
-        count(of, "history", self.history, least=1, infinite=False)
+        self._check_history()
         count(of, "mailbox", self.mailbox, least=1, infinite=False)
         one_of(of, "overflow", self.overflow, ("block", "reject", "drop_newest", "drop_oldest"))
         flag(of, "keep_mailbox", self.keep_mailbox)
@@ -143,12 +145,18 @@ class Settings(ByFields):
                 allowed = "left out, unless a journal keeps it: say durability='sync' or 'buffered'"
                 raise SpecError(name, value, allowed, of=self.of)
 
+    def _check_history(self) -> None:
+        count(self.of, "history", self.history, least=1, infinite=False)
+        if self.history > MOST:
+            raise SpecError("history", self.history, f"an int, 1 to {MOST}", of=self.of)
+
     def _check_dedupe(self) -> None:
         match self.dedupe:
-            case (int() as most, timedelta() as age) if most > 0 and age >= timedelta(seconds=1):
-                if not isinstance(most, bool):
+            case (int() as most, timedelta() as age) if age >= timedelta(seconds=1):
+                if 0 < most <= MOST and not isinstance(most, bool):
                     return
-        allowed = "a number of ids > 0, a timedelta of a second at least, or a pair of them"
+        ids = f"a number of ids, 1 to {MOST}"
+        allowed = f"{ids}, a timedelta of a second at least, or a pair of them"
         raise SpecError("dedupe", self.dedupe, allowed, of=self.of)
 
     def _check_idle_timeout(self) -> None:
