@@ -138,16 +138,18 @@ class World:
     """The bank, the warehouse and the post."""
 
     def __init__(self, file: str) -> None:
+        self.has_charged = trio.Event()
         self.bank = Receiver(f"{file}-bank" if file else ":memory:")
         self.warehouse = Receiver(f"{file}-warehouse" if file else ":memory:")
 
     async def charge(self, wanted: Charge, delivery: trido.Delivery) -> None:
-        await trio.sleep(wanted.price / 1000)
+        await trio.sleep(wanted.price / 100)
         if self.bank.do(delivery.id, f"{delivery.agent} {wanted.item}"):
             print(f"bank: {wanted.price} for {delivery.agent}")
         else:
             print(f"bank: {delivery.agent} was charged already")
-        await trio.sleep(0.05)  # so long takes the answer
+        self.has_charged.set()
+        await trio.sleep(0.25)  # so long takes the answer
 
     async def tell_of_money(self, rt: trido.Runtime) -> None:
         began = trio.current_time()
@@ -202,8 +204,11 @@ async def main(file: str) -> None:
     else:
         orders = {"order-1": "kettle", "order-2": "toaster", "order-3": "grinder"}
         journal = trido.MemoryJournal()
-        with trio.move_on_after(0.08):
-            await fulfil(journal, world, {id: orders[id] for id in ("order-1", "order-3")})
+        async with trio.open_nursery() as power:
+            two = {id: orders[id] for id in ("order-1", "order-3")}
+            power.start_soon(fulfil, journal, world, two)
+            await world.has_charged.wait()
+            power.cancel_scope.cancel()
         print("(the power fails)")
         await fulfil(journal, world, orders)
     print(f"{len(orders)} orders, {world.bank.count()} charges")
