@@ -83,7 +83,8 @@ async def test_one_is_sent_again_once_its_agent_runs() -> None:
     agent, other = await left(books, "a"), keeper("other")
     async with office(books, agent, other, till=till) as rt:
         emit, charge = rt.dead_letters
-        with pytest.raises(trido.NoSuchAgent):
+        woken = r"'a' does not run: it sleeps.*; rt.resolve\('a/2.0', 'retry'\) wakes it to"
+        with pytest.raises(trido.NoSuchAgent, match=woken):
             await rt.dead_letters.resend(charge)
         await rt.start_agent(agent, id="a")
         post = await rt.start_agent(other, id="post")

@@ -133,8 +133,8 @@ class DeadLetters:
 
         Raises:
           LookupError: the letter is no longer kept, or has been sent again.
-          NoSuchAgent: there is no agent of this id. The letter stays one. (`Runtime.resolve` with
-            ``"retry"`` wakes a durable agent to carry a directive out.)
+          NoSuchAgent: there is no agent of this id, or it sleeps. The letter stays one.
+            (`Runtime.resolve` with ``"retry"`` wakes a durable agent to carry a directive out.)
           CodecError: an earlier process has left it, and it cannot be read. The letter stays one.
           Overloaded: the agent has no room for the directive, or refuses signals when its mailbox
             is full. The letter stays one.
@@ -157,7 +157,7 @@ class DeadLetters:
             return
         await trio.lowlevel.cancel_shielded_checkpoint()
         if place is None:
-            raise NoSuchAgent(letter.agent)
+            raise NoSuchAgent(letter.agent, directive=letter.id)
         if not place.has_room(1):
             raise Overloaded(letter.agent)
         if letter._again is not None:  # pragma: no branch - it has a signal, or that

@@ -51,11 +51,19 @@ class NoSuchAgent(_About):
 
     said = "has ended, or never was"
 
-    def __init__(self, id: str, *, parent_of: str | None = None) -> None:
+    def __init__(
+        self, id: str, *, parent_of: str | None = None, directive: str | None = None
+    ) -> None:
         super().__init__(id)
         self._parent_of = parent_of
+        self._directive = directive
 
     def __str__(self) -> str:
+        if self._directive is not None:
+            return (
+                f"agent {self.id!r} does not run: it sleeps, has ended, or never was; "
+                f"rt.resolve({self._directive!r}, 'retry') wakes it to carry this out"
+            )
         if self._parent_of is None:
             return super().__str__()
         return (
@@ -188,7 +196,7 @@ class OutcomeUnknown(_About):
 
 
 class GivenUp(_About):
-    """A committed directive was given up: by an earlier process, or after too many tries.
+    """A committed directive was given up: by an earlier process, after too many tries, or half-way.
 
     Attributes:
       why: what was said then.
