@@ -260,6 +260,27 @@ async def test_what_is_resolved_to_be_tried_again_wakes_its_agent() -> None:
         assert again.lines == "<x x"
 
 
+@pytest.mark.parametrize("delivery", ["keyed", "at_most_once"])
+async def test_what_its_agent_left_off_has_one_reason_in_this_process_and_the_next(
+    delivery: Any,
+) -> None:
+    books = Books()
+    agent = payer(Charge("x", 60.0))
+    executors = {Charge: trido.Executor(Till().charge, delivery=delivery)}
+    told = []
+    async with office(books, agent, executors=executors) as rt:
+        ref = await rt.start_agent(agent, id="a", shutdown=1.0)
+        await ref.call(do("pay"))
+        await ref.stop()
+        told += [repr(one.reason) for one in rt.dead_letters]
+    (left,) = books.letters()
+    async with office(books, agent, executors=executors) as rt:
+        told += [repr(one.reason) for one in rt.dead_letters]
+    assert left.note == "its agent ended while it was carried out: it may have been done, or not"
+    reason = {"keyed": f"GivenUp('a', {left.note!r})", "at_most_once": "OutcomeUnknown('a')"}
+    assert told == [reason[delivery]] * 2
+
+
 async def test_resolving_says_what_is_wrong_with_what_it_is_given() -> None:
     async with trido.open_runtime() as rt:
         with pytest.raises(trido.SpecError, match="journal"):

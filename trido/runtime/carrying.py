@@ -30,7 +30,7 @@ from trido.runtime.knocking import knock
 from trido.runtime.monitors import down, exits
 from trido.runtime.partition import named_by, partition_of
 from trido.runtime.ref import AgentRef
-from trido.runtime.standing import Standing, give_up
+from trido.runtime.standing import Standing, give_up, left_off
 from trido.runtime.throttle import pace
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ class Errand:
             self._place.outbox.done(self._executor)
             return
         if outcome is None:
-            self._bury(OutcomeUnknown(self._place.id))
+            self._left_off()
         self._place.errand_gone(self._gone)
 
     def _code(self) -> Callable[[object, Delivery], Awaitable[None]]:
@@ -380,6 +380,12 @@ class Errand:
         else:
             self._gone = trio.Event()
             self._place.end_errand(self._scope, self._gone)
+
+    def _left_off(self) -> None:
+        if self._standing is None:
+            self._bury(OutcomeUnknown(self._place.id))
+        else:
+            left_off(self._place, self._directive, self._standing)
 
     def _bury(self, reason: AgentError) -> None:
         if self._standing is not None:

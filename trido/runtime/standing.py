@@ -34,6 +34,8 @@ ATTEMPTS: Final = 5
 
 UNKNOWN: Final = "agent.directive.unknown"
 _DOUBT: Final = "it may have been done, or not"
+_ENDED: Final = "its agent has ended"
+_LEFT_OFF: Final = f"its agent ended while it was carried out: {_DOUBT}"
 
 
 @final
@@ -159,12 +161,12 @@ class Standing:
         self._ledger.told.add(self.id)
         return is_first
 
-    def give_up(self) -> bool:
+    def give_up(self, why: str = _ENDED) -> bool:
         """Nobody carries it out any more. True if a later run will; else it is over."""
         if self._ledger.is_kept:
             self._ledger.forget(self)
             return True
-        self.settle("unknown" if self.has_begun else "dead", "its agent has ended")
+        self.settle("unknown" if self.has_begun else "dead", why)
         return False
 
 
@@ -305,6 +307,13 @@ def give_up(
 ) -> None:
     """Nobody carries it out any more: it is a dead letter, unless it is for a later run."""
     if not standing.give_up():
+        bury(place, directive, standing, reason)
+
+
+def left_off(place: AgentPlace[Any], directive: Directive, standing: Standing) -> None:
+    """Its agent ended while it was carried out: the letter says what the journal says."""
+    reason = OutcomeUnknown(place.id) if standing.has_begun else GivenUp(place.id, _LEFT_OFF)
+    if not standing.give_up(_LEFT_OFF):
         bury(place, directive, standing, reason)
 
 
