@@ -324,9 +324,10 @@ class Runtime:
         to hear that it is done; what goes wrong is raised there, or logged if nobody waits.
 
         ``id`` names it: it is the ``id`` of its dead letter, and the `Delivery.id` that its
-        executor was given. ``"done"`` says that it was done, or need not be; ``"retry"`` has it
-        carried out, as if for the first time; ``"dead"`` leaves it undone for ever. It is a dead
-        letter no more.
+        executor was given. ``"done"`` says that it was done, or need not be: it is settled for
+        good. ``"retry"`` has it carried out, as if for the first time. ``"dead"`` leaves it undone:
+        it is a dead letter no more in this process; the next one lists it again, as all that are
+        dead.
 
         Checkpoints: awaiting it always is one.
 
