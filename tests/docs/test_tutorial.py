@@ -41,6 +41,30 @@ def test_the_station_that_is_killed_and_started_again() -> None:
         assert until_killed(len(expected)) == expected
 
 
+def test_the_station_is_found_to_be_killed_whatever_started_it() -> None:
+    text = (TUTORIAL / "durability.rst").read_text()
+    (pattern,) = re.findall(r'``pkill -9 -f "(.+?)"``', text)
+    for python in ("python", "python3", "/usr/bin/python3.13 -u"):
+        assert re.search(pattern, f"{python} station.py")
+    assert not re.search(pattern, "vi station.py")
+
+
+@pytest.mark.real_time
+def test_a_second_station_ends_by_a_traceback_that_says_why() -> None:
+    (program,) = blocks("durability.rst", "python3")
+    Path("station.py").write_text(program)
+    first = subprocess.Popen([sys.executable, "station.py"], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    with first, first.stdout as said:
+        assert next(said).startswith("begins with")
+        second = subprocess.run(
+            [sys.executable, "station.py"], capture_output=True, text=True, check=False, timeout=60
+        )
+        first.kill()
+    assert second.stderr.startswith(("Traceback", "  + Exception Group Traceback"))
+    assert "Locked: " in second.stderr.splitlines()[-1]
+
+
 def trido(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "trido", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
