@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,10 +97,21 @@ def test_who_looks_reads_what_is_known_as_it_is_now() -> None:
     assert read(codec, written(codec, {"cents": 5})).data == {"cents": 5}
 
 
+def fails(data: Any) -> Any:
+    return 1 / 0
+
+
+FAILS_AT = f"{Path(__file__).name}:{fails.__code__.co_firstlineno + 1}"
+
+
 @pytest.mark.parametrize(
     ("versions", "upgrade", "message"),
     [
-        ((2, 1), lambda _: 1 / 0, "$: an upgrade from version 1 on raised ZeroDivisionError"),
+        (
+            (2, 1),
+            fails,
+            f"$: an upgrade from version 1 on raised ZeroDivisionError, at {FAILS_AT}",
+        ),
         (
             (2, 1),
             lambda _: {"a": object()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,8 +154,10 @@ def test_an_upgrade_that_fails_is_told_by_its_state() -> None:
 
     written = StateCodec(definition(State)).encode(State())
     newer = StateCodec(definition(State, version=2, upgrades={1: fail}))
-    assert said_by(newer.decode, written) == (
-        "state of Agent 'keeper': $: an upgrade from version 1 on raised KeyError"
+    line = fail.__code__.co_firstlineno + 1
+    assert said_by(newer.decode, written) == (  # where, but not what: that may be a secret
+        "state of Agent 'keeper': $: an upgrade from version 1 on raised KeyError, at"
+        f" {Path(__file__).name}:{line}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from trido.agents.codec.errors import Undecodable, newer
@@ -32,4 +34,10 @@ def upgrade(what: str, version: Version, data: Any, found: int) -> Any:
         return version.upgrade(data, found)
     except Exception as error:
         rule = f"an upgrade from version {found} on raised {type(error).__name__}"
-        raise Undecodable(what, "$", rule) from error
+        raise Undecodable(what, "$", f"{rule}, at {_place_of(error)}") from error
+
+
+def _place_of(error: Exception) -> str:
+    """Where it was raised: its text may be what was found, which is never shown."""
+    *_, (frame, line) = walk_tb(error.__traceback__)
+    return f"{Path(frame.f_code.co_filename).name}:{line}"
