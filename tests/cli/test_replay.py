@@ -246,17 +246,29 @@ def test_an_empty_journal_has_nobody(do: Do, tmp_path: Path) -> None:
     assert do(journal=tmp_path / "new.db")[2].endswith("no agent of 'till'; it is empty\n")
 
 
-def test_what_another_definition_wrote_is_told(do: Do) -> None:
+def test_what_another_definition_wrote_is_told(do: Do, file: Path) -> None:
     code, _, err = do("--agent", "till-1", name="other")
     assert code == 2
     assert "agent 'till-1' is of the definition 'till'; it cannot be read as 'other'" in err
     code, _, err = do(name="newer")
     assert code == 2
-    assert "no upgrade leads from there" in err
-    assert "give the definition that wrote it, or a newer one with upgrades" in err
+    assert err == (
+        f"trido replay: {file}: Undecodable: state of Agent 'till': $: it has version 1, and no"
+        " upgrade leads from there: give upgrades={1: ...}; replay with the definition that wrote"
+        " it, or one that can read it\n"
+    )
     code, _, err = do(name="holes")
     assert code == 2
     assert err.startswith("trido replay: ")
+
+
+def test_who_names_no_definition_is_told_which_there_are(
+    do: Do, shop: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(file), str(shop)]) == 2
+    meant = "did you mean 'newer' or 'other' or 'till'?\n"
+    assert capsys.readouterr().err.endswith(f"shop' has no 'app'; {meant}")
+    assert do(name="Print.x")[2].endswith("shop' has no 'x'\n")
 
 
 def test_damage_is_told_and_left(do: Do, file: Path) -> None:

@@ -36,11 +36,12 @@ class UserError(Exception):
     """What was asked for cannot be done; the message says why, and what could be."""
 
 
-def load(where: str) -> tuple[ModuleType, object]:
+def load(where: str, kind: type = object) -> tuple[ModuleType, object]:
     """The module, and what is called so in it.
 
     ``shop.service:desk`` is the name ``desk`` in the module ``shop.service``; ``shop/service.py``
-    in place of the module is the file. Without ``:desk`` it is the name ``app``.
+    in place of the module is the file. Without ``:desk`` it is the name ``app``. If there is none,
+    names of this kind are told of; whether what is found is of it is for the caller to see.
 
     Raises:
       UserError: there is no such thing, or the module cannot be imported.
@@ -51,7 +52,7 @@ def load(where: str) -> tuple[ModuleType, object]:
     if not module_name or (colon and not name) or is_path:
         raise UserError(f'"{where}" names no app: say module:name, such as shop:app')
     module = _file(Path(module_name)) if is_file else _module(module_name)
-    return module, _attribute(module, name or DEFAULT)
+    return module, _attribute(module, name or DEFAULT, kind)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -128,13 +129,21 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _attribute(module: ModuleType, name: str) -> object:
+def _attribute(module: ModuleType, name: str, kind: type) -> object:
     found: object = module
     way = f"module {module.__name__!r}"
     for part in name.split("."):
         if not hasattr(found, part):
-            known = [one for one in dir(found) if not one.startswith("_")]
-            raise UserError(f"{way} has no {part!r}{did_you_mean(part, known)}")
+            raise UserError(f"{way} has no {part!r}{_meant(part, found, kind)}")
         found = getattr(found, part)
         way = f"{part!r} in {way}"
     return found
+
+
+def _meant(word: str, found: object, kind: type) -> str:
+    known = [one for one in dir(found) if not one.startswith("_")]
+    if kind is object:
+        return did_you_mean(word, known)
+    names = [one for one in known if isinstance(getattr(found, one), kind)]
+    every = f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
+    return did_you_mean(word, names) or every

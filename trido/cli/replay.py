@@ -86,7 +86,7 @@ def _check_turns(wanted: Wanted) -> None:
 
 
 def _definition(where: str) -> tuple[ModuleType, Definition[Any]]:
-    module, found = load(where)
+    module, found = load(where, Definition)
     if not isinstance(found, Definition):
         allowed = "name the definition of an agent, such as shop:counter"
         raise UserError(f"{where} is of type {type(found).__name__}; {allowed}")
@@ -193,8 +193,9 @@ def _is_directive(one: Any) -> bool:
 
 
 def _unreadable(file: str, error: TridoError) -> Finding:
-    remedy = "give the definition that wrote it, or a newer one with upgrades"
-    return _trouble(file, type(error).__name__, said(error), remedy)
+    remedy = "replay with the definition that wrote it, or one that can read it"
+    reason = said(error).replace(f"{file}: ", "", 1)  # which is said before it
+    return _trouble(file, type(error).__name__, reason, remedy)
 
 
 def _trouble(file: str, kind: str, reason: str, remedy: str) -> Finding:
