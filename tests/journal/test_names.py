@@ -227,6 +227,22 @@ def test_something_else_that_has_the_name_of_the_lock(file: Path) -> None:
         opened(file)
 
 
+async def test_a_link_to_itself_is_not_replaced(file: Path) -> None:
+    link_to_itself(file)
+    with pytest.raises(Unavailable, match="a link that leads nowhere; give the path of a file"):
+        async with SqliteJournal(file).open():
+            pytest.fail("opened")
+    assert is_link(file)
+
+
+def link_to_itself(file: Path) -> None:
+    file.symlink_to(file)
+
+
+def is_link(file: Path) -> bool:
+    return file.is_symlink()
+
+
 def test_a_directory_that_is_gone(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,12 +94,14 @@ def exists(file: str) -> bool:
     Raises:
       Corrupt: there is what remains of one, or something else.
       TooNew: its format is newer than this.
-      Unavailable: it is a directory.
+      Unavailable: it is a directory, or a link to itself.
     """
     path = Path(file)
     if path.is_dir():
         raise Unavailable(file, "it is a directory", "give the path of a file")
     if not path.exists():
+        if path.is_symlink():
+            raise Unavailable(file, "it is a link that leads nowhere", "give the path of a file")
         if has_log(file):
             remedy = f"put the file back beside {path.name}-wal, or move that away to start anew"
             raise Corrupt(file, "its log is there, and the file is not", remedy)
