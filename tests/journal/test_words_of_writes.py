@@ -96,6 +96,11 @@ def no(what: str, allowed: str) -> str:
             "Mark: status='gone'",
             "one of pending, started, done, failed, dead, unknown",
         ),
+        (lambda: Mark(AGENT, -1, 1, 0, "done"), "Mark: epoch=-1", NUMBER),
+        (lambda: Mark(AGENT, 1, -1, 0, "done"), "Mark: revision=-1", NUMBER),
+        (lambda: Mark(AGENT, 1, 1, -1, "done"), "Mark: index=-1", NUMBER),
+        (lambda: Resolve(AGENT, -1, 0, "done"), "Resolve: revision=-1", NUMBER),
+        (lambda: Resolve(AGENT, 1, 2**63, "done"), f"Resolve: index={2**63}", NUMBER),
         (lambda: Mark(AGENT, 1, 1, 0, "done", 3), "Mark: note=3", "a string that UTF-8 can encode"),  # type: ignore[arg-type]  # wrong on purpose
         (
             lambda: Resolve(AGENT, 1, 0, "gone"),  # type: ignore[arg-type]  # wrong on purpose
