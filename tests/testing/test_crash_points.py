@@ -83,7 +83,7 @@ def test_a_point_that_fails_replays() -> None:
     report = every_crash_point(forgets, invariant=lambda total: total == 2)
     assert len(report.failures) > 5
     failure = next(one for one in report.failures if "turn 2 after commit" in str(one.plan))
-    assert str(failure).startswith("crash a at turn 2 after commit\n    AssertionError: <lambda>")
+    assert str(failure).startswith("crash a at turn 2 after commit\n    InvariantFailed: <lambda>")
     assert testing.run(forgets, seed=report.seed, plan=failure.plan) == 0
     assert failure.error.__notes__ == [f"replay it with seed=0, plan='{failure.plan}'"]
     assert str(report).startswith(f"{len(report.failures)} of {len(report.tried)} crash points")
@@ -171,7 +171,7 @@ def test_an_invariant_of_ones_own_fails_with_how_it_came_to_that() -> None:
     report = every_crash_point(recorded_one, invariant=is_one)
     failure = next(one for one in report.failures if str(one.plan) == "crash a at turn 1")
     head, how, *chain = str(failure.error).splitlines()
-    assert head.startswith("is_one does not hold: <trido.testing.Recorder of ")
+    assert head.startswith("is_one: does not hold: <trido.testing.Recorder of ")
     assert how == "How it came to that:"
     assert any("crashes by the plan: crash a at turn 1" in line for line in chain)
     report = every_crash_point(recorded_one, invariant=must_be_one)

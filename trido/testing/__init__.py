@@ -12,8 +12,6 @@ from trido.testing.crash_points import every_crash_point as every_crash_point
 from trido.testing.explain import explain as explain
 from trido.testing.inject import Injection as Injection
 from trido.testing.inject import inject as inject
-from trido.testing.invariants import Invariant as Invariant
-from trido.testing.invariants import InvariantFailed as InvariantFailed
 from trido.testing.invariants import check as check
 from trido.testing.invariants import no_task_left as no_task_left
 from trido.testing.invariants import nothing_lost as nothing_lost
@@ -22,6 +20,8 @@ from trido.testing.invariants import restart_within as restart_within
 from trido.testing.invariants import siblings_untouched as siblings_untouched
 from trido.testing.invariants import stops_within as stops_within
 from trido.testing.invariants_fold import state_equals_fold as state_equals_fold
+from trido.testing.judging import Invariant as Invariant
+from trido.testing.judging import InvariantFailed as InvariantFailed
 from trido.testing.plan import FaultPlan as FaultPlan
 from trido.testing.plan_errors import InjectedCrash as InjectedCrash
 from trido.testing.plan_errors import NotOver as NotOver

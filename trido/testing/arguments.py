@@ -14,8 +14,7 @@ from trido.runtime.agent import Agent
 def function(of: str, name: str, value: object) -> None:
     """``value`` can be called."""
     if not callable(value):
-        allowed = "an async function" if name != "invariant" else "a function of what is returned"
-        raise SpecError(name, value, allowed, of=of)
+        raise SpecError(name, value, "an async function", of=of)
 
 
 def several(of: str, name: str, value: object, allowed: str) -> tuple[Any, ...]:
@@ -23,15 +22,6 @@ def several(of: str, name: str, value: object, allowed: str) -> tuple[Any, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise SpecError(name, value, allowed, of=of)
     return tuple(value)
-
-
-def invariants(of: str, name: str, value: object) -> tuple[Any, ...]:
-    """``value`` are invariants."""
-    found = several(of, name, value, "invariants, in a list")
-    for one in found:
-        if not callable(one):
-            raise SpecError(name, one, "an invariant: a function of a Recorder", of=of)
-    return found
 
 
 def definition(of: str, value: object) -> None:

@@ -10,9 +10,7 @@ from attrs import field, frozen
 
 from trido.checks import count
 from trido.errors import TridoError
-from trido.testing import arguments
-from trido.testing.explain import story
-from trido.testing.invariants import InvariantFailed
+from trido.testing.judging import judge, plain
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_errors import NotReproducible
 from trido.testing.plan_faults import CodeFault, Fault, StorageFault
@@ -117,13 +115,13 @@ def every_crash_point(
     It is run without a crash first, twice, which tells the points: every start and stop, every turn
     before and after its decision and its commit, every directive before, during and after it, every
     ``await`` that resumes, and for every write to the journal that it fails, or that its outcome is
-    lost. None is left out. A crash point fails if the scenario raises, or the invariant does, or is
-    false.
+    lost. None is left out. A crash point fails if the scenario raises, or the invariant does, or
+    returns what is false and not None.
 
     Args:
       scenario: an async function that begins anew each time.
       *args: what it is called with.
-      invariant: a function of what the scenario returns: what must hold in spite of a crash.
+      invariant: a plain function of what the scenario returns: what must hold in spite of a crash.
       seed: what decides the order of tasks, in each run.
       limit: how many points there may be.
       steps: how many steps its tasks may take in each run.
@@ -139,7 +137,7 @@ def every_crash_point(
     one = scenario_of(of, scenario, *args, seed=seed, steps=steps, lasts=lasts)
     count(of, "limit", limit, least=1, infinite=False)
     if invariant is not None:
-        arguments.function(of, "invariant", invariant)
+        plain(of, "invariant", invariant)
     with noted(seed, NO_FAULTS):
         survey = _survey(one, invariant)
     plans = tuple(FaultPlan([fault]) for fault in crash_points(survey))
@@ -190,17 +188,5 @@ def _error_of(
 
 
 def _judge(invariant: Callable[[T], object] | None, result: T) -> None:
-    """The invariant holds; what it fails by tells how it came to that, if there is a record."""
-    if invariant is None:
-        return
-    try:
-        held = invariant(result)
-    except InvariantFailed:
-        raise  # which tells it itself
-    except Exception as error:
-        if told := story(result):
-            error.add_note(told.lstrip())
-        raise
-    if held is False:
-        name = getattr(invariant, "__name__", invariant)
-        raise AssertionError(f"{name} does not hold: {result!r}{story(result)}")
+    if invariant is not None:
+        judge("every_crash_point", "invariant", invariant, result, about=result)

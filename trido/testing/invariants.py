@@ -1,14 +1,15 @@
 """Invariants: what should hold of any run, whatever failed in it.
 
-Each is a function of a `Recorder`: it returns nothing, or raises an `AssertionError` that tells
-what is wrong and what it came of. Those with a limit are made by a function of the limit.
+Each is a function of a `Recorder`, as `judging` has it: it returns nothing, or raises an
+`InvariantFailed` that tells what is wrong and what it came of. Those with a limit are made by a
+function of the limit.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 from trido.agents import Directive
 from trido.checks import exceptions, seconds
@@ -18,6 +19,8 @@ from trido.supervision.events import ChildStopped
 from trido.testing import arguments
 from trido.testing.explain import explain
 from trido.testing.faults_signals import Copy
+from trido.testing.judging import Invariant, InvariantFailed, judge
+from trido.testing.judging import invariants as checked
 from trido.testing.recorder import Recorder
 from trido.testing.recorder_entries import (
     Effect,
@@ -31,41 +34,21 @@ from trido.testing.recorder_entries import (
     TurnCommitted,
 )
 
-Invariant: TypeAlias = Callable[[Recorder], None]
-"""A function of what was recorded, which raises what is wrong."""
-
-
-class InvariantFailed(AssertionError):
-    """What should always hold of a run did not.
-
-    Attributes:
-      invariant: its name.
-      what: what is wrong.
-      chain: what it came of; empty if that is not known.
-    """
-
-    def __init__(self, invariant: str, what: str, chain: str = "") -> None:
-        super().__init__(invariant, what, chain)
-        self.invariant = invariant
-        self.what = what
-        self.chain = chain
-
-    def __str__(self) -> str:
-        told = f"\nHow it came to that:\n{self.chain}" if self.chain else ""
-        return f"{self.invariant}: {self.what}{told}"
-
 
 def check(recorder: Recorder, *invariants: Invariant) -> None:
-    """Fail by the first of ``invariants`` that does not hold.
+    """Fail by the first of ``invariants`` that does not hold: raises, or returns what is false.
+
+    To return None is to hold.
 
     Raises:
-      SpecError: there are none, or one of them is none.
+      SpecError: there are none, or one of them is none, or would have to be awaited.
       InvariantFailed: one does not hold.
+      Exception: what else one raises.
     """
     if not invariants:
         raise SpecError("invariants", invariants, "one invariant at least", of="check")
-    for one in arguments.invariants("check", "invariants", invariants):
-        one(recorder)
+    for one in checked("check", "invariants", invariants):
+        judge("check", "invariants", one, recorder, about=recorder)
 
 
 def _fail(name: str, recorder: Recorder, what: str, about: Note | None = None) -> InvariantFailed:

@@ -12,7 +12,8 @@ from trido.checks import name
 from trido.errors import SpecError
 from trido.testing import arguments
 from trido.testing.explain import explain
-from trido.testing.invariants import Invariant, InvariantFailed, whole
+from trido.testing.invariants import whole
+from trido.testing.judging import Invariant, InvariantFailed
 from trido.testing.recorder import Recorder
 from trido.testing.recorder_entries import TurnCommitted
 

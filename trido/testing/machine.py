@@ -27,7 +27,7 @@ from trido.runtime.ref import AgentRef
 from trido.runtime.runtime import Runtime
 from trido.testing import arguments
 from trido.testing.guest import GuestRun
-from trido.testing.invariants import Invariant
+from trido.testing.judging import Invariant, invariants, judge, plain
 from trido.testing.plan_errors import InjectedCrash
 from trido.testing.plan_faults import CodeFault
 from trido.testing.plan_points import Time
@@ -96,8 +96,10 @@ class RuntimeMachine(RuleBasedStateMachine):
         super().__init__()
         of = type(self).__name__
         arguments.agents(of, self.agents)
-        arguments.invariants(of, "always", self.always)
-        arguments.invariants(of, "in_the_end", self.in_the_end)
+        invariants(of, "always", self.always)
+        invariants(of, "in_the_end", self.in_the_end)
+        plain(of, "holds", self.holds)
+        plain(of, "holds_in_the_end", self.holds_in_the_end)
         self.calls: list[Conversation] = []
         """The calls that were made, in order."""
         self._run: GuestRun | None = None
@@ -223,15 +225,30 @@ class RuntimeMachine(RuleBasedStateMachine):
     # What holds -----------------------------------------------------------------------------
 
     def _check(self) -> None:
-        for one in self.always:
-            one(self.recorder)
-        self.holds()
+        self._judge("always", self.always, "holds", self.holds)
 
-    def holds(self) -> None:
-        """Checked after each step: override it, and raise what is wrong."""
+    def _judge(
+        self,
+        field: str,
+        invariants: Sequence[Invariant],
+        own: str,
+        holds: Callable[[], object],
+    ) -> None:
+        of, record = type(self).__name__, self.recorder
+        for one in invariants:
+            judge(of, field, one, record, about=record)
+        judge(of, own, holds, about=record)
 
-    def holds_in_the_end(self) -> None:
-        """Checked once all has ended: override it, and raise what is wrong."""
+    def holds(self) -> object:
+        """Checked after each step: override it, and raise what is wrong, or return what is false.
+
+        To return None is to hold. It is a plain method: it is not awaited.
+        """
+        return None
+
+    def holds_in_the_end(self) -> object:
+        """Checked once all has ended: override it, as `holds`."""
+        return None
 
     def teardown(self) -> None:
         """Stop the runtime, and check what should hold in the end."""
@@ -245,9 +262,7 @@ class RuntimeMachine(RuleBasedStateMachine):
             run.close(lambda: None)
             raise AssertionError(f"the runtime did not end within {STOPS_WITHIN:g} s")
         run.close(lambda: None)
-        for one in self.in_the_end:
-            one(self.recorder)
-        self.holds_in_the_end()
+        self._judge("in_the_end", self.in_the_end, "holds_in_the_end", self.holds_in_the_end)
 
 
 def _crash_of(id: str) -> InjectedCrash:
@@ -287,8 +302,8 @@ def runtime_machine(
     flag(of, "guarded", guarded)
     said = {
         "agents": dict(agents),
-        "always": arguments.invariants(of, "always", always),
-        "in_the_end": arguments.invariants(of, "in_the_end", in_the_end),
+        "always": invariants(of, "always", always),
+        "in_the_end": invariants(of, "in_the_end", in_the_end),
     }
     more = {"types": types, "crashes": crashes, "guarded": guarded, "options": options}
     return type("RuntimeMachine", (RuntimeMachine,), {**said, **more})

@@ -14,7 +14,7 @@ from hypothesis.errors import NoSuchExample
 from trido.checks import count, one_of, text
 from trido.errors import SpecError
 from trido.testing import arguments
-from trido.testing.explain import story
+from trido.testing.judging import judge, plain
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check_names
 from trido.testing.plan_errors import NotReached, NotReproducible, UnknownPoint
@@ -100,8 +100,8 @@ def find_plan(
     Args:
       scenario: an async function that begins anew each time.
       plans: where plans are drawn from, such as `fault_plans`.
-      invariant: a function of what the scenario returns: it raises, or returns False, if that is
-        not right.
+      invariant: a plain function of what the scenario returns: it raises, or returns what is false
+        and not None, if that is not right.
       seed: what decides the order of tasks, in each run.
       examples: how many plans to try.
 
@@ -116,7 +116,7 @@ def find_plan(
     if not isinstance(plans, st.SearchStrategy):
         raise SpecError("plans", plans, "a strategy, such as fault_plans(...)", of="find_plan")
     if invariant is not None:
-        arguments.function("find_plan", "invariant", invariant)
+        plain("find_plan", "invariant", invariant)
     survey, unknown = Survey(), []
     happened: list[Fault] = []
     tried: list[FaultPlan] = []
@@ -168,9 +168,8 @@ def _error_of(
             result = scenario.play(
                 plan, guarded=survey is not None, survey=survey, happened=happened
             )
-        if invariant is not None and invariant(result) is False:
-            what = f"the invariant is not kept, with seed={seed} and {plan}"
-            return AssertionError(what + story(result))
+            if invariant is not None:
+                judge("find_plan", "invariant", invariant, result, about=result)
     except NotReproducible:
         raise
     except Exception as error:
