@@ -25,6 +25,7 @@ from trido.testing import (
     state_equals_fold,
     stops_within,
 )
+from trido.testing.recorder_entries import Lettered
 
 Body = Callable[[trido.Runtime], Awaitable[object]]
 ALL: list[Invariant] = [
@@ -71,6 +72,21 @@ async def test_a_signal_that_never_arrives_is_a_loss() -> None:
         recorder = await recorded(sends(ADD, trido.Signal("add", 2)))
     with pytest.raises(InvariantFailed, match=r"Signal\('add', 2\) came to 'a', and was never"):
         nothing_lost(recorder)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+async def test_so_it_is_if_the_same_signal_was_a_dead_letter_another_time(nth: int) -> None:
+    async with inject(f"drop {['1st', '2nd', '3rd'][nth - 1]} signal to a"):
+        recorder = await recorded(sends(BOOM, BOOM, BOOM, redeliver=0))
+    assert len(recorder.dead_letters) == 2
+    with pytest.raises(InvariantFailed, match=r"Signal\('boom', None\) came to 'a', and was never"):
+        nothing_lost(recorder, allow=[trido.AgentCrashed])
+
+
+async def test_a_signal_that_is_a_dead_letter_each_time_is_no_loss_if_that_is_allowed() -> None:
+    recorder = await recorded(sends(BOOM, ADD, BOOM))
+    nothing_lost(recorder, allow=[trido.AgentCrashed])
+    assert len({id(one.envelope) for one in recorder.of(Lettered)}) == 2
 
 
 async def test_a_timer_that_is_set_anew_is_no_loss() -> None:

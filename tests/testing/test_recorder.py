@@ -75,6 +75,20 @@ async def test_a_chain_leads_from_a_signal_over_a_directive_to_a_crash_and_a_res
     assert "has a dead letter" in str(letter)
 
 
+async def test_a_signal_that_comes_late_was_sent_once() -> None:
+    async with inject("delay 1st signal to a by 1s"):
+
+        async def body(rt: trido.Runtime) -> None:
+            ref = await rt.start_agent(summer(), id="a")
+            await ref.cast(trido.Signal("add", 2))
+            await trio.sleep(2)
+
+        recorder = await recorded(body)
+    (sent,), (begun,) = recorder.of(Sent), recorder.of(TurnBegun)
+    assert (sent.at, begun.at) == (0.0, 1.0)
+    assert begun.cause is sent
+
+
 async def test_a_long_chain_is_told_by_its_ends() -> None:
     async def body(rt: trido.Runtime) -> None:
         ref = await rt.start_agent(summer(), id="a")

@@ -48,6 +48,22 @@ def test_a_signal_that_is_dropped_is_lost() -> None:
     assert a.served + a.lost + a.refused == a.sent
 
 
+def test_so_it_is_if_the_same_signal_is_a_dead_letter_another_time() -> None:
+    boom = [trido.Signal("boom")]
+    plan = "drop 1st signal to a; drop 3rd signal to a"
+    options = {"calls": 0.0, "revive_after": 60.0}
+    (a,) = day(faults=plan, traffic={"a": boom}, **options).agents
+    assert a.lost == 2
+    assert a.lost + sum(a.dead_letters.values()) == a.sent
+
+
+@pytest.mark.parametrize("mishap", ["delay 2nd signal to a by 5s", "reorder 2nd signal to a"])
+@pytest.mark.parametrize("calls", [0.0, 1.0])
+def test_a_signal_that_comes_later_is_sent_once(mishap: str, calls: float) -> None:
+    (a,) = day(faults=mishap, calls=calls).agents
+    assert a.sent == a.served == day(calls=calls).agents[0].sent
+
+
 def test_crashes_take_time_and_signals() -> None:
     agent = summer(redeliver=0)
 

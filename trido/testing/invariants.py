@@ -82,16 +82,15 @@ def nothing_lost(recorder: Recorder, *, allow: Iterable[type[Exception]] = ()) -
     whole("nothing_lost", recorder)
     reasons = arguments.several("nothing_lost", "allow", allow, "Exception classes, in a list")
     allowed = exceptions("nothing_lost", "allow", reasons)
-    committed = {id(one.begun.envelope) for one in recorder.of(TurnCommitted)}
-    buried = [one.letter for one in recorder.of(Lettered)]
+    served = {id(one.begun.envelope) for one in recorder.of(TurnCommitted)}
+    served |= {id(one.envelope) for one in recorder.of(Lettered)}
     for letter in recorder.of(Lettered):
         if not isinstance(letter.letter.reason, allowed):
             raise _fail("nothing_lost", recorder, f"{letter.agent} {letter.said()}", letter)
     for sent in recorder.of(Sent):
         told = isinstance(sent.envelope, Call) and sent.envelope.is_settled
         withdrawn = sent.how == "timer"  # for another of its key
-        served = id(sent.envelope) in committed or any(one.signal is sent.signal for one in buried)
-        if not (served or told or withdrawn):
+        if not (id(sent.envelope) in served or told or withdrawn):
             what = f"{sent.signal!r} came to {sent.agent!r}, and was never served"
             raise _fail("nothing_lost", recorder, what, sent)
     for effect in recorder.of(Effect):

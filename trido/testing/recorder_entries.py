@@ -172,6 +172,8 @@ class Lettered(Note):
     """A signal or a directive became a dead letter."""
 
     letter: DeadLetter
+    envelope: Any = field(default=None, repr=False)
+    """That of the `Sent` which it is the letter of: each is of another. None if there was none."""
 
     def said(self) -> str:
         """What happened, in a few words."""

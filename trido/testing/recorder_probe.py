@@ -23,6 +23,7 @@ from trido.supervision.place import End, Report
 from trido.testing import recorder_entries as noted
 from trido.testing.recorder_ends import on_asked, taken
 from trido.testing.recorder_entries import Note
+from trido.testing.recorder_posts import Posts
 
 if TYPE_CHECKING:
     from trido.runtime.environment import Environment
@@ -43,7 +44,7 @@ class Notes(Probe):
         self.missed: int = 0
         """How many entries there was no room for."""
         self._began: float | None = None
-        self._sent: dict[Envelope, noted.Sent] = {}
+        self._posts = Posts()
         self._open: dict[Envelope, noted.TurnBegun] = {}
         """The turns that have begun, and are not committed."""
         self._decided: dict[Envelope, tuple[Directive, ...]] = {}
@@ -75,14 +76,15 @@ class Notes(Probe):
 
     def offered(self, place: Place, envelope: Envelope) -> bool:
         """A signal comes."""
-        if _has_room(place.mailbox):  # else it is noted when it is served
+        is_new = envelope not in self._posts.sent  # a plan may have it come later
+        if is_new and _has_room(place.mailbox):  # else it is noted when it is served
             self._note_sent(place, envelope)
         return False
 
     def begun(self, place: Place, envelope: Envelope) -> None:
         """A turn begins."""
         why = _why(place, envelope)
-        sent = self._sent.get(envelope)
+        sent = self._posts.sent.get(envelope)
         if sent is None and why not in _HOOKS:  # it waited for room
             sent = self._note_sent(place, envelope)
         turn = Turn(
@@ -97,6 +99,7 @@ class Notes(Probe):
             **self._about(place), turn=turn, before=place.state, envelope=envelope, cause=sent
         )
         self._open[envelope] = self._last[place.id] = self._note(begun)
+        self._posts.begin(envelope)
 
     def decided(self, place: Place, envelope: Envelope, directives: tuple[Directive, ...]) -> None:
         """A turn has decided."""
@@ -185,11 +188,12 @@ class Notes(Probe):
     def lettered(self, letter: DeadLetter) -> None:
         """There is a dead letter."""
         cause: Note | None = self._wanted.get(_key(letter.signal)) if letter.signal else None
-        for sent in reversed(self._sent.values()):
-            if sent.signal is letter.signal and sent.agent == letter.agent:
-                cause = self._open.get(sent.envelope, sent)
-                break
-        self._note(noted.Lettered(**self._now(), agent=letter.agent, letter=letter, cause=cause))
+        sent = self._posts.of(letter)
+        envelope = None if sent is None else sent.envelope
+        if sent is not None:
+            cause = self._open.get(sent.envelope, sent)
+        about: dict[str, Any] = {"agent": letter.agent, "letter": letter, "envelope": envelope}
+        self._note(noted.Lettered(**self._now(), **about, cause=cause))
 
     def _hear(self, event: Event) -> None:
         about: dict[str, Any] = {"agent": event.id, "incarnation": event.incarnation}
@@ -218,13 +222,14 @@ class Notes(Probe):
         if envelope.why in _FROM_INSIDE and cause is None:
             cause = self._wanted.get(_key(envelope.signal))
         sent = noted.Sent(**self._about(place), envelope=envelope, how=envelope.why, cause=cause)
-        self._sent[envelope] = self._note(sent)
+        self._posts.add(self._note(sent))
         return sent
 
     def _commit(self, place: Place, envelope: Envelope) -> None:
         begun = self._open.pop(envelope, None)
         if begun is None:
             return  # it was, before its first directive
+        self._posts.settle(envelope)
         durable = place.durable
         kept: Any = place if durable is None else durable
         request = envelope.request if isinstance(envelope, Call) else None

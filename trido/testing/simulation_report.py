@@ -151,10 +151,10 @@ def _agent(recorder: Recorder, id: str, lasted: float) -> AgentReport:
     sent = recorder.of(Sent, id)
     committed = {one.begun.envelope for one in recorder.of(TurnCommitted, id)}
     letters = recorder.of(Lettered, id)
-    buried = {id_of(one.letter.signal) for one in letters}
+    buried = {one.envelope for one in letters}
     served = sum(one.envelope in committed for one in sent)
     open_ones = [one for one in sent if one.envelope not in committed]
-    lost = [one for one in open_ones if not (_was_told(one) or id_of(one.signal) in buried)]
+    lost = [one for one in open_ones if not (_was_told(one) or one.envelope in buried)]
     return AgentReport(
         id=id,
         availability=1 - down / lasted,
@@ -167,11 +167,6 @@ def _agent(recorder: Recorder, id: str, lasted: float) -> AgentReport:
         lost=len(lost),
         dead_letters=Counter(type(one.letter.reason).__name__ for one in letters),
     )
-
-
-def id_of(signal: object) -> int:
-    """Which signal it is: equal ones are others."""
-    return id(signal)
 
 
 def _was_told(sent: Sent) -> bool:
