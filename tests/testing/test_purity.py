@@ -95,6 +95,16 @@ WORLD: dict[str, Callable[[], Any]] = {
 }
 
 
+WAYS_OUT = {
+    "time.time()": "use turn.now",
+    "type.now()": "use turn.now",
+    "Random.random()": "use turn.random or turn.uuid",
+    "Random.getrandbits()": "use turn.random or turn.uuid",
+    "posix.urandom()": "use turn.random or turn.uuid",
+    "trio._core._generated_run.current_time()": "use turn.now",
+}
+
+
 @pytest.mark.parametrize("what", WORLD)
 def test_an_agent_that_asks_the_world_is_told_where(what: str) -> None:
     def asks(state: Tally, data: int) -> Tally:
@@ -106,6 +116,46 @@ def test_an_agent_that_asks_the_world_is_told_where(what: str) -> None:
         assert_pure(agent_of(asks), examples=10)
     assert what in str(caught.value)
     assert "test_purity.py:" in str(caught.value)
+    assert str(caught.value).endswith(f"; {WAYS_OUT.get(what, 'return a directive that does it')}")
+
+
+# As they stand in a handler: whether they tell the time is seen by the call.
+OF_A_TIME: dict[str, Callable[[], Any]] = {
+    "gmtime": lambda: time.gmtime(0),
+    "localtime": lambda: time.localtime(0),
+    "ctime": lambda: time.ctime(0),
+    "asctime": lambda: time.asctime((2020, 1, 1, 0, 0, 0, 0, 1, 0)),
+    "strftime": lambda: time.strftime("%Y", (2020, 1, 1, 0, 0, 0, 0, 1, 0)),
+}
+OF_NOW: dict[str, Callable[[], Any]] = {
+    "gmtime": lambda: time.gmtime(),  # noqa: PLW0108  # the call is what it is about
+    "localtime": lambda: time.localtime(),  # noqa: PLW0108  # same
+    "ctime": lambda: time.ctime(),  # noqa: PLW0108  # same
+    "asctime": lambda: time.asctime(),  # noqa: PLW0108  # same
+    "strftime": lambda: time.strftime("%Y"),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_TIME)
+def test_to_write_a_time_otherwise_is_not_to_ask_for_one(name: str) -> None:
+    def writes(state: Tally, data: int) -> Tally:
+        OF_A_TIME[name]()
+        return state
+
+    def asks(state: Tally, data: int) -> Tally:
+        OF_NOW[name]()
+        return state
+
+    assert_pure(agent_of(writes), examples=5)
+    with pytest.raises(AssertionError, match=rf"calls time\.{name}\(\) at .*; use turn\.now"):
+        assert_pure(agent_of(asks), examples=5)
+
+
+def test_to_write_a_time_is_not_seen() -> None:
+    """The same, for coverage."""
+    found: list[str] = []
+    look(found, sys._getframe(), "c_call", time.gmtime)
+    assert not found
 
 
 @pytest.mark.parametrize("what", WORLD)

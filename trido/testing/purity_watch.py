@@ -16,6 +16,8 @@ from datetime import date
 from types import FrameType
 from typing import Any, Final
 
+from trido.testing.schedule_guard import may_tell_now, tells_now
+
 _ANY: Final = frozenset({"time", "posix", "nt", "_socket", "_uuid", "uuid_utils._uuid_utils"})
 """Modules of C all of whose functions ask the world, or tell it, …"""
 _NOT: Final = frozenset({"fspath", "struct_time"})
@@ -45,7 +47,7 @@ def look(found: list[str], frame: FrameType, event: str, arg: Any) -> None:
     """Note what this event of the interpreter asks of the world, if it does."""
     asked = _asked(frame, event, arg)
     if asked and _root(frame) not in _LOOKS_ON and not _imports(frame):
-        found.append(f"calls {asked} {_place(frame)}")
+        found.append(f"calls {asked} {_place(frame)}; {_way_out(arg, asked)}")
 
 
 def _asked(frame: FrameType, event: str, arg: Any) -> str:
@@ -54,6 +56,8 @@ def _asked(frame: FrameType, event: str, arg: Any) -> str:
         module = frame.f_globals.get("__name__", "")
         return f"{module}.{frame.f_code.co_name}()" if _is_trio(module) else ""
     if event != "c_call":
+        return ""
+    if may_tell_now(arg) and not tells_now(arg, frame):
         return ""
     module, owner = arg.__module__, arg.__self__
     if _is_of_world(module, arg.__name__, owner):
@@ -71,6 +75,18 @@ def _is_of_world(module: str | None, name: str, owner: Any) -> bool:
     return isinstance(owner, _FILES)
 
 
+def _way_out(called: Any, asked: str) -> str:
+    """What to do instead."""
+    name = asked.rpartition(".")[2].removesuffix("()")
+    if asked.startswith("time.") or name in _DAYS or name == "current_time":
+        return "use turn.now"
+    if asked.startswith(_IDS) or name in _BYTES or getattr(called, "__self__", None) is _CHANCE:
+        return "use turn.random or turn.uuid"
+    return "return a directive that does it"
+
+
+_IDS: Final = ("_uuid.", "uuid_utils.")
+_BYTES: Final = frozenset({"urandom", "getrandom"})
 _CHANCE: Final = random.random.__self__  # type: ignore[attr-defined]
 """What the functions of `random` share. A `random.Random` of one's own is as it is seeded."""
 

@@ -139,7 +139,7 @@ class Guard:
         self, fn: Any, frame: FrameType
     ) -> tuple[str, str] | None:  # pragma: no cover - as above
         """What is wrong with such a call, but not with others of the same function."""
-        if fn in _OF_NOW and _given(frame) <= _OF_NOW[fn]:
+        if tells_now(fn, frame):
             return f"time.{fn.__name__}() of now", _TIME
         owner = getattr(fn, "__self__", None)
         if isinstance(owner, random.Random) and owner not in self._known:
@@ -159,6 +159,16 @@ class Guard:
         if self.found is None:
             self.found = error
         raise error
+
+
+def may_tell_now(fn: Any) -> bool:  # pragma: no cover - as above
+    """Whether this tells real time only if it is called with too few arguments."""
+    return fn in _OF_NOW
+
+
+def tells_now(fn: Any, frame: FrameType) -> bool:  # pragma: no cover - as above
+    """Whether this call of it, in this frame, has too few."""
+    return fn in _OF_NOW and _given(frame) <= _OF_NOW[fn]
 
 
 def _given(frame: FrameType) -> int:  # pragma: no cover - as above
