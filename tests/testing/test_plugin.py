@@ -30,6 +30,12 @@ ORDER = """
 """
 
 
+OTHER = """
+        def test_other():
+            pass
+"""
+
+
 def run(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(textwrap.dedent(ORDER) + textwrap.dedent(code))
     # In this process: what it covers is counted.
@@ -364,9 +370,9 @@ def test_with_given_a_test_is_refused(pytester: pytest.Pytester) -> None:
         async def test_given(none):
             pass
     """
-    result = run(pytester, code)
-    assert result.ret != 0
-    result.stderr.fnmatch_lines(["*write a plain test that calls trido.testing.run"])
+    result = run(pytester, code + OTHER)
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["with @given, write a plain test that calls trido.testing.run"])
 
 
 @pytest.mark.real_time
@@ -380,17 +386,75 @@ def test_with_given_a_test_is_refused(pytester: pytest.Pytester) -> None:
         ("steps=0", "*trido: steps=0 is not allowed*"),
         ("lasts='1h'", "*trido: lasts='1h' is not allowed*"),
         ("guarded=1", "*trido: guarded=1 is not allowed*"),
+        (
+            "'crash a at stop'",
+            "trido('crash a at stop') takes its options by their names: say trido(plan='crash *')",
+        ),
     ],
 )
-def test_what_a_marker_cannot_mean_is_told_before_any_test_runs(
-    pytester: pytest.Pytester, options: str, says: str
+def test_a_test_whose_marker_cannot_be_meant_fails_alone(
+    pytester: pytest.Pytester, trio_or_not: list[str], options: str, says: str
 ) -> None:
     code = f"""
         @pytest.mark.trido({options})
         async def test_never():
+            print("it ran")
+
+        @pytest.mark.trido({options})
+        def test_plain():
+            print("it ran")
+
+        @pytest.mark.skip
+        @pytest.mark.trido({options})
+        async def test_skipped():
             pass
     """
-    result = run(pytester, code)
+    result = run(pytester, code + OTHER, *trio_or_not)
+    result.assert_outcomes(errors=2, skipped=1, passed=1)
+    result.stdout.fnmatch_lines([says, says])
+    result.stdout.no_fnmatch_line("it ran")
+
+
+@pytest.mark.real_time
+def test_a_plan_is_for_async_tests(pytester: pytest.Pytester, trio_or_not: list[str]) -> None:
+    code = """
+        @pytest.mark.trido(plan="clock +1s at 0s")
+        def test_plain():
+            print("it ran")
+
+        @pytest.mark.trido(seed=1)
+        class TestAll:
+            def test_plain(self):
+                pass
+
+            async def test_async(self):
+                assert trio.current_time() == 0
+    """
+    result = run(pytester, code, *trio_or_not)
+    result.assert_outcomes(errors=1, passed=2)
+    result.stdout.fnmatch_lines(
+        ["trido(plan=...) does nothing to a plain def: make it an async def, or have it call *"]
+    )
+    result.stdout.no_fnmatch_line("it ran")
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("--trido-seed=-3", "*--trido-seed: '-3' is no seed: it must be an int >= 0"),
+        ("--trido-plan=crash", "*--trido-plan: 'crash' is no plan*"),
+    ],
+)
+def test_what_the_command_line_cannot_mean_is_told_before_any_test_runs(
+    pytester: pytest.Pytester, option: str, says: str
+) -> None:
+    code = """
+        @pytest.mark.trido
+        async def test_never():
+            pass
+    """
+    result = run(pytester, code, option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([says])
 

@@ -10,44 +10,49 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from shlex import quote
-from typing import Any, Final, TypeVar, final
+from typing import Final, TypeVar, final
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from trido.checks import flag
 from trido.errors import SpecError
 from trido.testing.plan import FaultPlan
 from trido.testing.plan_check import check, check_names
 from trido.testing.plan_errors import NotOver, NotReached, PlanSyntaxError, UnknownPoint
 from trido.testing.plan_survey import Survey
+from trido.testing.plugin_marks import is_async, options_of, plan_of, wrong_with
 from trido.testing.schedule import STEPS, Scenario, new_seed, rehearse
 
 T = TypeVar("T")
 
-OPTIONS: Final = frozenset({"seed", "plan", "guarded", "rehearsed", "lasts", "steps"})
-"""What the marker takes."""
 MOST: Final = 10 * STEPS
 """How many steps the tasks of a test may take, if it does not say so itself."""
 PATIENCE: Final = 30.0
 """How many seconds of real time a test may wait for what never comes."""
 _SEED: Final = pytest.StashKey[int]()
 _TOLD: Final = pytest.StashKey[str]()
+_WRONG: Final = pytest.StashKey[str]()
 _STANDS: Final = "its time stands still unless the test moves it, for it has the fixture mock_clock"
 
 
 def prepare(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Have these run in virtual time, in the order that a seed decides."""
     _begin(config)
+    _check_plan(config)
     for item in items:
-        if hasattr(getattr(item, "obj", None), "hypothesis"):
-            # Its examples would share one clock.
-            message = f"{item.nodeid}: with @given, write a plain test that calls trido.testing.run"
-            raise pytest.UsageError(message)
-        runner = Runner(item)
-        if config.pluginmanager.has_plugin("trio"):
-            item.add_marker(pytest.mark.trio(run=runner), append=False)
+        wrong = wrong_with(item)
+        if wrong is not None:
+            item.stash[_WRONG] = wrong
+        elif is_async(item) and config.pluginmanager.has_plugin("trio"):
+            item.add_marker(pytest.mark.trio(run=Runner(item)), append=False)
+
+
+def _check_plan(config: pytest.Config) -> None:
+    try:
+        FaultPlan.of(config.getoption("--trido-plan"))
+    except PlanSyntaxError as error:
+        raise pytest.UsageError(f"--trido-plan: {error}") from error
 
 
 def session_seed(request: pytest.FixtureRequest) -> int:
@@ -77,16 +82,8 @@ class Runner:
 
     def __init__(self, item: pytest.Item) -> None:
         self._item: Final = item
-        marker = item.get_closest_marker("trido")
-        self._options: Final[dict[str, Any]] = {} if marker is None else dict(marker.kwargs)
-        for name in self._options.keys() - OPTIONS:
-            allowed = ", ".join(sorted(OPTIONS))
-            raise pytest.UsageError(f"{item.nodeid}: trido({name}=...) is none of {allowed}")
-        try:
-            self._check()
-            self._plan: Final = self._planned()
-        except (PlanSyntaxError, SpecError) as error:
-            raise pytest.UsageError(f"{item.nodeid}: {error}") from error
+        self._options: Final = options_of(item)
+        self._plan: Final = plan_of(item)
 
     def __call__(
         self,
@@ -137,17 +134,6 @@ class Runner:
                 what = "without async fixtures and clocks, which a rehearsal would use up"
                 raise SpecError("rehearsed", name, what, of=f"trido of {self._item.name}")
 
-    def _check(self) -> None:
-        options = self._options
-        seed, steps, lasts = (options.get(one, 1) for one in ("seed", "steps", "lasts"))
-        Scenario(trio.lowlevel.checkpoint, seed, steps, lasts, of="trido")
-        for name in ("guarded", "rehearsed"):
-            flag("trido", name, options.get(name, False))
-
-    def _planned(self) -> FaultPlan:
-        given = self._item.config.getoption("--trido-plan")
-        return FaultPlan.of(self._options.get("plan") if given is None else given)
-
 
 def _note_unknown(error: Exception, plan: FaultPlan, survey: Survey) -> None:
     """It may have failed for want of what the plan did not find."""
@@ -160,6 +146,12 @@ def _note_unknown(error: Exception, plan: FaultPlan, survey: Survey) -> None:
 @final
 class Reports:
     """Says how to replay what failed; and runs the tests, where pytest-trio is not there to."""
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail a test that cannot be run as its marker says: that one alone."""
+        wrong = item.stash.get(_WRONG, None)
+        if wrong is not None:
+            pytest.fail(wrong, pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

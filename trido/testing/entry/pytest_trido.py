@@ -7,6 +7,7 @@ does is in ``trido.testing.plugin``.
 
 from __future__ import annotations
 
+import argparse
 import inspect
 
 import pytest
@@ -21,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Have options, and an entry in the configuration."""
     group = parser.getgroup("trido")
     group.addoption(
-        "--trido-seed", type=int, metavar="N", help="the seed of async tests in virtual time"
+        "--trido-seed", type=_seed, metavar="N", help="the seed of async tests in virtual time"
     )
     group.addoption(
         "--trido-plan", metavar="PLAN", help="what goes wrong in async tests in virtual time"
@@ -59,10 +60,18 @@ def trido_seed(request: pytest.FixtureRequest) -> int:
     return session_seed(request)
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed: it must be an int >= 0")
+    return int(text)
+
+
 def _wants(item: pytest.Item, *, everything: bool) -> bool:
-    if item.get_closest_marker("trido"):
+    marker = item.get_closest_marker("trido")
+    if marker:
         test = getattr(item, "obj", None)
         given = getattr(test, "hypothesis", None)  # what it makes of an async test is not async
-        return inspect.iscoroutinefunction(getattr(given, "inner_test", test))
+        is_async = inspect.iscoroutinefunction(getattr(given, "inner_test", test))
+        return is_async or bool(marker.args or marker.kwargs)
     is_trios = item.get_closest_marker("trio") and not item.get_closest_marker("real_time")
     return everything and bool(is_trios)
