@@ -115,7 +115,7 @@ def test_every_plan_reads_as_one_line_and_back(some: list[Any]) -> None:
         ("crash", 5, "the id of an agent or a child"),
         ("crash; crash x at stop", 5, "the id of an agent or a child"),
         ("crash x", 7, "'at'"),
-        ("crash x at", 10, "'start' or 'stop' or 'turn' or 'await' or 'signal'"),
+        ("crash x at", 10, "'await' or 'signal' or a time, such as 10s"),
         ("crash x at turn many", 16, "a number"),
         ("crash x at turn 0", 0, "an int >= 1"),
         ("crash x at turn 1 before lunch", 25, "'directive' or 'commit'"),
@@ -192,7 +192,8 @@ def test_errors_of_plans_say_what_there_is() -> None:
     error = testing.UnknownPoint("crash x at turn 1", "agent 'x'", ["a", "b"])
     assert str(error) == "'crash x at turn 1': there is no agent 'x'; there is a, b"
     assert "there is nothing" in str(testing.UnknownPoint("crash x at turn 1", "agent 'x'", ()))
-    assert str(testing.NotOver(3, 4.5)) == "not over after 3 steps, at 4.5 s of virtual time"
+    over = testing.NotOver(3, 4.5, "it is long")
+    assert str(over) == "not over after 3 steps, at 4.5 s of virtual time: it is long"
     cannot = testing.NotReproducible("time.time()", "a.py:3", "use trio.current_time()")
     assert str(cannot) == "a.py:3: time.time() cannot be replayed; use trio.current_time()"
 

@@ -108,6 +108,33 @@ def test_a_plan_that_does_not_happen_fails() -> None:
         testing.run_seeds(main, plan=late, seeds=2)
 
 
+def test_a_time_at_which_nobody_was_there_is_told_as_the_reason() -> None:
+    async def main() -> None:
+        async with trido.open_runtime() as rt:
+            await trio.sleep(5)
+            await rt.start_agent(trido.Agent("a", state=Count), id="a")
+
+    said = "'crash a at 3s' did not happen: nobody 'a' was running at 3s"
+    with pytest.raises(testing.NotReached) as caught:
+        testing.run(main, plan="crash a at 3s")
+    assert str(caught.value) == said
+    with pytest.raises(testing.NotReached) as caught:
+        testing.run(main, plan="crash a at 3s; crash any a at 9s")
+    assert str(caught.value).startswith(f"{said}; 'crash any a at 9s' did not happen: the run was")
+
+
+def test_a_supervisor_is_no_child_that_could_fail() -> None:
+    async def main() -> None:
+        inner = trido.SupervisorSpec(trido.ChildSpec(trio.sleep, 9), id="inner")
+        async with trido.open_supervisor(inner, trido.ChildSpec(order), id="top"):
+            await trio.sleep(1)
+
+    for name in ("inner", "top/inner"):
+        with pytest.raises(testing.UnknownPoint, match="name one of its children") as caught:
+            testing.run(main, plan=f"crash {name} at 1s")
+        assert caught.value.known == ("top/inner/sleep",)
+
+
 def test_what_is_never_over_says_where_it_was() -> None:
     async def waits() -> None:
         async with trido.open_runtime(), trio.open_nursery() as nursery:
@@ -146,6 +173,7 @@ def test_what_is_never_over_is_told_so() -> None:
     with pytest.raises(testing.NotOver) as spun:
         testing.run(spins, steps=1000, guarded=False)
     assert spun.value.steps >= 1000
+    assert spun.value.why == "it has taken all of steps=1000: have it end, or give it more"
 
     async def hides() -> None:
         with trio.CancelScope(shield=True):
@@ -156,6 +184,7 @@ def test_what_is_never_over_is_told_so() -> None:
     with pytest.raises(testing.NotOver) as slept:
         testing.run(trio.sleep_forever, lasts=60)
     assert slept.value.time == 60
+    assert slept.value.why == "it lasts longer than lasts=60: have it end, or give it more"
 
 
 def test_actions_and_journals_use_no_thread(tmp_path: Path) -> None:

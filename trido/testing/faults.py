@@ -93,7 +93,8 @@ class Faults(Moments, Probe):
             block(fault.seconds)
         elif isinstance(fault, CodeFault) and fault.who in self.live:
             self.hit(self.live[fault.who], [fault])
-        else:
+        elif isinstance(fault, CodeFault):
+            self.absent[str(fault)] = f"nobody {str(fault.who)!r} was running at {fault.at}"
             return False
         return True
 

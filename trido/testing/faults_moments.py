@@ -27,6 +27,8 @@ class Moments:
         self.happened: list[Fault] = []
         self.live: dict[Who, Target] = {}
         """Who is there, by each of their names."""
+        self.absent: dict[str, str] = {}
+        """What did not happen, since nobody was there at its time; and how to say so."""
         self.refused: UnknownPoint | None = None
         """Why the plan cannot happen, once that is known."""
         self._counts: Counter[tuple[Who, Any, str | None]] = Counter()

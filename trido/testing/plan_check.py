@@ -98,9 +98,19 @@ def _check(fault: Fault, survey: Survey, *, alone: bool) -> None:
 
 
 def _check_who(fault: Fault, who: Who, survey: Survey) -> None:
-    if who not in survey.names:
-        what = f"agent {who.name!r}" if isinstance(who, AnyOf) else f"agent or child {who!r}"
-        raise UnknownPoint(str(fault), what, survey.everybody)
+    if who in survey.names:
+        return
+    if isinstance(who, AnyOf):
+        raise UnknownPoint(str(fault), f"agent {who.name!r}", survey.everybody)
+    what, below = f"agent or child {who!r}", _below(who, survey)
+    if below:
+        what += " but a supervisor, which cannot fail by itself: name one of its children"
+    raise UnknownPoint(str(fault), what, below or survey.everybody)
+
+
+def _below(supervisor: str, survey: Survey) -> list[str]:
+    """Everybody whose path goes through it."""
+    return [one for one in survey.everybody if f"/{supervisor}/" in f"/{one}"]
 
 
 def _check_point(fault: Fault, who: Who, point: object, survey: Survey, *, alone: bool) -> None:

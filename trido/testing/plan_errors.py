@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from trido.agents.frozen import EMPTY
 from trido.errors import TridoError
 
 
@@ -53,18 +54,23 @@ class NotReached(TridoError, RuntimeError):
 
     Attributes:
       faults: the lines of the faults that did not happen.
+      reasons: why, by the line, of those of which that is known.
     """
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__(faults)
+    def __init__(self, faults: Sequence[str], reasons: Mapping[str, str] = EMPTY) -> None:
+        super().__init__(faults, reasons)
         self.faults: tuple[str, ...] = tuple(faults)
+        self.reasons: Mapping[str, str] = reasons
 
     def __str__(self) -> str:
-        what = ", ".join(map(repr, self.faults))
-        return (
-            f"{what} did not happen: the run was over before it came there, or what is there never"
-            " awaits; name a place that it comes to"
-        )
+        said = [f"{one!r} did not happen: {why}" for one, why in self.reasons.items()]
+        rest = ", ".join(repr(one) for one in self.faults if one not in self.reasons)
+        if rest:
+            said.append(
+                f"{rest} did not happen: the run was over before it came there, or what is there"
+                " never awaits; name a place that it comes to"
+            )
+        return "; ".join(said)
 
 
 class NotReproducible(TridoError, RuntimeError):
@@ -92,15 +98,17 @@ class NotOver(TridoError, RuntimeError):
     Attributes:
       steps: how many steps its tasks took.
       time: what time it was then.
+      why: which limit that is, and the way out.
     """
 
-    def __init__(self, steps: int, time: float) -> None:
-        super().__init__(steps, time)
+    def __init__(self, steps: int, time: float, why: str) -> None:
+        super().__init__(steps, time, why)
         self.steps = steps
         self.time = time
+        self.why = why
 
     def __str__(self) -> str:
-        return f"not over after {self.steps} steps, at {self.time:g} s of virtual time"
+        return f"not over after {self.steps} steps, at {self.time:g} s of virtual time: {self.why}"
 
 
 class InjectedCrash(Exception):  # it is what a test has happen

@@ -40,6 +40,7 @@ F = TypeVar("F")
 _WORD: Final = re.compile(r'(?:("(?:[^"\\]|\\.)*")|(;)|([^\s;"]+))')
 _SECONDS: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?s")
 _ORDINAL: Final = re.compile(r"(\d+)(st|nd|rd|th)")
+_POINTS: Final = ("start", "stop", "turn", "await", "signal")
 _VERBS: Final = (*ACTS, *MISHAPS, "storage", "clock")
 
 
@@ -207,7 +208,9 @@ def _who(words: _Words) -> Who:
 def _point(words: _Words) -> Point:
     if words.matches(_SECONDS):
         return Time(words.seconds())
-    kind = words.one_of("start", "stop", "turn", "await", "signal")
+    if not words.sees(*_POINTS):
+        raise words.fail(f"{' or '.join(map(repr, _POINTS))} or a time, such as 10s")
+    kind = words.one_of(*_POINTS)
     if kind in ("start", "stop"):
         nth = words.number() if words.matches(_NUMBER) else 1
         return Start(nth) if kind == "start" else Stop(nth)

@@ -10,29 +10,28 @@ from __future__ import annotations
 import functools
 import math
 import random
-import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from typing import Final, Generic, TypeVar, TypeVarTuple, cast, final
+from typing import Final, Generic, TypeVar, TypeVarTuple, final
 from unittest.mock import patch
 
 import trio
-from attrs import define, field, frozen
+from attrs import field, frozen
 from trio.testing import MockClock
 
 from trido.checks import count, flag, seconds
 from trido.errors import SpecError
 from trido.journal.ways import ON_THE_SPOT
 from trido.runtime.meters import INLINE
-from trido.supervision.shields import break_shields
 from trido.testing import arguments
 from trido.testing.faults import Faults
 from trido.testing.inject import injected
 from trido.testing.plan import FaultPlan, Plan
 from trido.testing.plan_check import check
-from trido.testing.plan_errors import NotOver, NotReached
+from trido.testing.plan_errors import NotReached
 from trido.testing.plan_faults import Fault
 from trido.testing.plan_survey import Survey
+from trido.testing.schedule_budget import Budget
 from trido.testing.schedule_guard import Guard, place_in
 
 T = TypeVar("T")
@@ -42,53 +41,7 @@ STEPS: Final = 2_000_000
 """How many steps the tasks of a scenario may take."""
 LASTS: Final = 1_000_000.0
 """How many seconds of virtual time it may last."""
-PATIENCE: Final = 100
-"""How often it may wait for nothing, once it is cancelled."""
 NO_FAULTS: Final = FaultPlan()
-
-
-@final
-@define(eq=False)
-class Budget(trio.abc.Instrument):
-    """Cancels ``scope`` after so many task steps: a restart storm takes no virtual time.
-
-    Or when nothing has happened for ``patience`` seconds, of real time: then no time will jump.
-    """
-
-    scope: trio.CancelScope
-    steps: int
-    patience: float = math.inf
-    taken: int = 0
-    idle: int = 0
-    since: float = 0.0
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count it."""
-        self.taken += 1
-        self.idle = 0
-        if self.taken == self.steps:
-            self.scope.cancel(reason="it has taken all the steps that it may")
-
-    def before_io_wait(self, timeout: float) -> None:
-        """If it was cancelled, and does nothing about it, break its shields: it is never over."""
-        self.idle += 1
-        if self.idle == 1:
-            self.since = time.perf_counter()
-        else:
-            self.look()
-        if self.idle > PATIENCE and self.scope.cancel_called:
-            break_shields(self.scope)
-
-    def after_io_wait(self, timeout: float) -> None:
-        """It may have waited for long: for a clock that nobody moves."""
-        self.look()
-
-    def look(self) -> None:
-        """Whether anything happens still."""
-        if self.idle and time.perf_counter() - self.since > self.patience:
-            self.scope.cancel(reason="nothing happens in it any more")
-            clock = cast("MockClock", trio.lowlevel.current_clock())
-            clock.autojump_threshold = 0.0  # nobody else will move it
 
 
 @final
@@ -132,19 +85,20 @@ class Scenario(Generic[T]):
         """
         scope = trio.CancelScope(deadline=self.lasts)
         budget = Budget(scope, self.steps, self.patience)
+        faults = Faults(plan, survey, strict=whole)
         guard = Guard(on=guarded)
 
         async def played() -> T:
             if not plan and survey is None:
                 return await self._begun()
-            async with injected(Faults(plan, survey, strict=whole)) as injection:
+            async with injected(faults) as injection:
                 try:
                     result = await self._begun()
                 finally:
                     if happened is not None:
                         happened.extend(injection.happened)
                 if whole and injection.pending:
-                    raise NotReached([str(one) for one in injection.pending])
+                    raise NotReached([str(one) for one in injection.pending], faults.absent)
                 return result
 
         async def scenario() -> T:
@@ -157,7 +111,7 @@ class Scenario(Generic[T]):
                     raise
                 if not scope.cancel_called:
                     return result  # else it is not over, even if it took no notice of that
-            not_over = NotOver(budget.taken, trio.current_time())
+            not_over = budget.not_over()
             if waited_at is not None:
                 not_over.add_note(f"it was at {waited_at}")
             raise not_over
