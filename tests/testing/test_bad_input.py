@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
 import trido
 from tests.testing.agents import Note, counter, signal
@@ -153,6 +154,11 @@ OTHERS: list[tuple[str, Callable[[], object]]] = [
     ("GuestRun: main=3", lambda: g(3, seed=0)),
     ("GuestRun: seed=", lambda: g(never, seed="x")),
     ("FaultPlan: faults=", lambda: t.FaultPlan("crash a at turn 1")),
+    ("FaultPlan: plan=b'crash'", lambda: t.run(never, plan=b"crash")),
+    ("FaultPlan: plan={}", lambda: t.run(never, plan={})),
+    ("Recorder.of: kind='zz'", lambda: RECORD.of("zz")),
+    ("Recorder.effects: kind='zz'", lambda: RECORD.effects("zz")),
+    ("find_plan: plans=0", lambda: s.find_plan(recorded, st.integers())),
     ("Time: seconds=", lambda: t.Time("x")),
     ("ClockFault: jump=", lambda: t.ClockFault("x", t.Time(1))),
     ("LoopFault: seconds=", lambda: t.LoopFault("x", t.Time(1))),

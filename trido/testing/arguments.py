@@ -18,10 +18,16 @@ def function(of: str, name: str, value: object) -> None:
 
 
 def several(of: str, name: str, value: object, allowed: str) -> tuple[Any, ...]:
-    """``value`` are several things; a string is none."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    """``value`` are several things; neither a string nor a mapping is."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise SpecError(name, value, allowed, of=of)
     return tuple(value)
+
+
+def kind(of: str, value: object, allowed: str) -> None:
+    """``value`` is a class."""
+    if not isinstance(value, type):
+        raise SpecError("kind", value, allowed, of=of)
 
 
 def definition(of: str, value: object) -> None:

@@ -125,7 +125,13 @@ def nothing_twice(
     for turn in recorder.of(TurnCommitted):
         envelope = turn.begun.envelope
         which = envelope.original if isinstance(envelope, Copy) else envelope
-        _once("nothing_twice", recorder, served, (turn.agent, turn.signal.id or which), turn)
+        first = served.setdefault((turn.agent, turn.signal.id or which), turn)
+        if first is not turn:
+            what = (
+                f"{turn.agent!r} served {turn.signal!r} twice: as revision {first.revision}, at"
+                f" {first.at:.3f}, and as revision {turn.revision}, at {turn.at:.3f}"
+            )
+            raise _fail("nothing_twice", recorder, what, turn)
     done: dict[Hashable, Effect] = {}
     for effect in recorder.of(Effect):
         if directive is not None and isinstance(effect.directive, directive):

@@ -52,9 +52,9 @@ class FaultPlan:
         """A plan, given as one, as its line, as its faults, or as none."""
         if plan is None or isinstance(plan, str):
             return cls.parse(plan or "")
-        if not isinstance(plan, Iterable):
-            raise SpecError("plan", plan, "a FaultPlan, its line, or its faults", of="FaultPlan")
-        return plan if isinstance(plan, FaultPlan) else cls(plan)
+        if isinstance(plan, FaultPlan):
+            return plan
+        return cls(arguments.several("FaultPlan", "plan", plan, "a FaultPlan, its line, or faults"))
 
     @classmethod
     def parse(cls, line: str) -> FaultPlan:

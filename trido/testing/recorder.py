@@ -15,6 +15,7 @@ from trido.runtime.dead_letters import DeadLetter
 from trido.runtime.probe import Probes
 from trido.supervision.events import Event
 from trido.supervision.probe import PROBE
+from trido.testing import arguments
 from trido.testing import recorder_entries as noted
 from trido.testing.recorder_entries import Note
 from trido.testing.recorder_probe import Notes
@@ -85,7 +86,12 @@ class Recorder(Notes):
         return iter(self.entries)
 
     def of(self, kind: type[E], agent: str | None = None) -> list[E]:
-        """The entries of one kind; those of one agent, if it is given."""
+        """The entries of one kind; those of one agent, if it is given.
+
+        Raises:
+          SpecError: ``kind`` is no class.
+        """
+        arguments.kind("Recorder.of", kind, "a class of entries, such as Sent; then the agent's id")
         return [one for one in self.entries if isinstance(one, kind) and agent in (None, one.agent)]
 
     @property
@@ -113,7 +119,12 @@ class Recorder(Notes):
         return [one.state for one in self.of(noted.TurnCommitted, agent)]
 
     def effects(self, kind: type[Directive] = Directive, agent: str | None = None) -> list[Any]:
-        """The directives of a class that executors and actions have done, in order."""
+        """The directives of a class that executors and actions have done, in order.
+
+        Raises:
+          SpecError: ``kind`` is no class.
+        """
+        arguments.kind("Recorder.effects", kind, "a class of directives; then the agent's id")
         return [
             one.directive
             for one in self.of(noted.Effect, agent)

@@ -76,7 +76,7 @@ class Rates:
             for one in fields(Rates):
                 number = _number(random, getattr(self, one.name) * days)
                 found += [_FAULTS[one.name](random, id, days, per_hour) for _ in range(number)]
-        return FaultPlan(dict.fromkeys(found))
+        return FaultPlan(tuple(dict.fromkeys(found)))
 
 
 def _number(random: Random, expected: float) -> int:
@@ -130,7 +130,8 @@ def simulate(
     """Run ``agents`` for some virtual days, with traffic and faults, and report what came of it.
 
     The same arguments give the same report, byte for byte, as long as nothing but they decides
-    what happens.
+    what happens. A fault that never comes to its place does not happen: the report tells how many
+    did, of those that were planned.
 
     Args:
       agents: what runs, by its id.

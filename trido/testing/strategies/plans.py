@@ -117,7 +117,9 @@ def find_plan(
         raise SpecError("plans", plans, "a strategy, such as fault_plans(...)", of="find_plan")
     if invariant is not None:
         plain("find_plan", "invariant", invariant)
-    survey, unknown = Survey(), []
+    survey = Survey()
+    unknown: list[UnknownPoint] = []
+    others: list[object] = []
     happened: list[Fault] = []
     tried: list[FaultPlan] = []
     judge = partial(_error_of, scenario_of("find_plan", scenario, seed=seed), invariant, happened)
@@ -126,7 +128,10 @@ def find_plan(
         error.add_note("this is without any fault: it must pass, each time that it is run")
         raise error
 
-    def fails(plan: FaultPlan) -> bool:
+    def fails(plan: object) -> bool:
+        if not isinstance(plan, FaultPlan):
+            others.append(plan)
+            return False
         try:
             check_names(plan, survey)
         except UnknownPoint as error:
@@ -146,6 +151,8 @@ def find_plan(
     found: FaultPlan | None = None
     with suppress(NoSuchExample):
         found = find(plans, fails, settings=search)
+    if others:
+        raise SpecError("plans", others[0], "a strategy of FaultPlans alone", of="find_plan")
     if unknown:
         raise unknown[0]
     if tried and not happened:
