@@ -1,6 +1,7 @@
 """Prove your own agents crash-proof: virtual time, seeded schedules, faults as data.
 
-What is here needs nothing but trido. The fixtures for pytest come with the extra ``testing``.
+What is here needs nothing but trido, and the plugin for pytest comes with it. Hypothesis, which
+strategies, the state machine and whatever draws need, comes with the extra ``testing``.
 """
 
 from __future__ import annotations

@@ -95,7 +95,8 @@ def find_plan(
     """The least plan by which a scenario fails; None if none was found.
 
     It fails if it raises, does not end, or returns what the invariant refuses. It must pass when
-    nothing goes wrong. The search is the same every time.
+    nothing goes wrong. The search is the same every time. A fault of a plan that never comes to its
+    place just does not happen.
 
     Args:
       scenario: an async function that begins anew each time.
