@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from typing import Final, TypeVar, final
+from typing import Final, TypeVar, cast, final
 
 import trio
 
@@ -93,8 +93,9 @@ class Faults(Moments, Probe):
             block(fault.seconds)
         elif isinstance(fault, CodeFault) and fault.who in self.live:
             self.hit(self.live[fault.who], [fault])
-        elif isinstance(fault, CodeFault):
-            self.absent[str(fault)] = f"nobody {str(fault.who)!r} was running at {fault.at}"
+        else:
+            late = cast("CodeFault", fault)  # nothing else has a time
+            self.absent[str(late)] = f"nobody {str(late.who)!r} was running at {late.at}"
             return False
         return True
 
