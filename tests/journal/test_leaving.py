@@ -38,11 +38,15 @@ class Peer:
 
     answers: Sequence[bytes | None] = ()
     """To each write of a batch, batch after batch."""
+    reads_at_once = True
 
     def __init__(self, end: socket.socket, file: str, verify: float) -> None:
         SqliteStore(file, verify=verify).close()
         self.read = Event()
         self.may_answer = Event()
+        self.may_read = Event()
+        if self.reads_at_once:
+            self.may_read.set()
         self._thread = Thread(target=self._serve, args=(end.dup(),))
         self._thread.start()
 
@@ -50,6 +54,7 @@ class Peer:
         with end, end.makefile("rb") as messages:
             end.sendall(wire.pack_result([]))
             for answer in self.answers:
+                self.may_read.wait()
                 batch, _ = wire.unpack_batch(receive(messages))
                 self.read.set()
                 self.may_answer.wait()
@@ -116,6 +121,26 @@ async def test_neither_end_waits_for_the_other_to_read_first(file: str) -> None:
         may_go_on.set()
         session.close()  # so this is left once all is told
     assert told == [Value(b"much" * 2**20), *[Value(None)] * 8]
+
+
+async def test_a_batch_that_the_line_does_not_hold_is_sent_before_the_next(file: str) -> None:
+    class Slow(Peer):
+        answers = (None, None)
+        reads_at_once = False
+
+    opening, made = by(Slow, file)
+    told: list[Outcome[Any]] = []
+    async with opening as session, trio.open_nursery() as nursery:
+        nursery.start_soon(session.run)
+        made[0].may_answer.set()
+        send(session, commit(1, b"more" * 2**21), told)
+        await wait_all_tasks_blocked()
+        for revision in range(2, 10):  # so it is looked whether they can be sent
+            send(session, commit(revision, b"more"), told)
+        await wait_all_tasks_blocked()
+        made[0].may_read.set()
+        session.close()
+    assert told == [Value(None)] * 9
 
 
 async def test_what_is_under_way_is_answered_before_the_process_is_let_go(file: str) -> None:

@@ -6,9 +6,8 @@ decide; they do not wait for it, either. Each batch is what was sent while anoth
 
 from __future__ import annotations
 
-import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import perf_counter
 from typing import Final, TypeVar, final
 
@@ -101,7 +100,11 @@ class Apart:
     async def _answer(self) -> None:
         line = self._store.line
         with trio.CancelScope() as self._waiting:
-            await _ready(line.end, also_to_write=not line.flush())
+            # The process reads until it has all of a batch. From then on it has to be heard first:
+            # if it has much to say, it reads no more until then.
+            while not line.flush() and len(self._under_way) == 1:
+                await trio.lowlevel.wait_writable(line.end)
+            await trio.lowlevel.wait_readable(line.end)
         self._look()
 
     def _look(self) -> bool:
@@ -117,7 +120,10 @@ class Apart:
 
     def _send(self) -> None:
         """Send the next batch, if there is one, and the process is to have it."""
-        if self._work is None or self._store.line.is_lost or len(self._under_way) >= self._most:
+        line = self._store.line
+        if self._work is None or line.is_lost or len(self._under_way) >= self._most:
+            return
+        if not line.is_clear:  # or it could not be told which of the two is being read
             return
         batch = self._work.take()
         if not batch:
@@ -131,25 +137,4 @@ class Apart:
             self._answered.append((batch, error))
             return
         self._under_way.append(batch)
-        self._store.line.send(message)
-
-
-async def _ready(end: socket.socket, *, also_to_write: bool) -> None:
-    """Wait until there is something to read.
-
-    With ``also_to_write`` or until something can be written: who only waited for that would wait
-    for ever for one that is not read, as it has much to say itself.
-    """
-    if not also_to_write:
-        await trio.lowlevel.wait_readable(end)
-        return
-    async with trio.open_nursery() as nursery:
-        for wait in (trio.lowlevel.wait_readable, trio.lowlevel.wait_writable):
-            nursery.start_soon(_first, wait, end, nursery.cancel_scope)
-
-
-async def _first(
-    wait: Callable[[socket.socket], Awaitable[None]], end: socket.socket, all: trio.CancelScope
-) -> None:
-    await wait(end)
-    all.cancel(reason="the other way is ready")
+        line.send(message)

@@ -114,6 +114,11 @@ class Line:
         self._unsent += message
         self.flush()
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether all was sent."""
+        return not self._unsent
+
     def flush(self) -> bool:
         """Send what goes at once. Whether that was all."""
         while self._unsent:
