@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from tests.journal.kit import AGENT, Served, claim, do, running, turn
 from trido.errors import SpecError
-from trido.journal import JournalError, Locked, SqliteJournal, Unavailable, opening
+from trido.journal import JournalError, Locked, SqliteJournal, Unavailable, names, opening
+from trido.journal.names import CALM, Names
 from trido.journal.operations import Agents
 from trido.journal.remote import RemoteStore
 from trido.journal.store import SqliteStore
@@ -50,6 +52,60 @@ def test_nothing_is_acknowledged_in_a_file_that_has_lost_its_name(
         with pytest.raises(Unavailable, match=f"{part} {LOST}"):
             do(store, turn(run), sync=True)
     store.close()
+
+
+def calm(file: Path) -> Names:
+    """Names in a directory in which nothing has changed for a while."""
+    file.touch()
+    found = Names(str(file))
+    changed = time.time_ns() - 10 * CALM
+    os.utime(file.parent, ns=(changed, changed - changed % 1_000_000_000 + 1))
+    assert not found.lost()
+    return found
+
+
+def test_names_are_looked_at_again_only_if_their_directory_has_changed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, looked = calm(file), list[str]()
+    identity = names._identity
+
+    def look(name: str) -> tuple[int, int]:
+        looked.append(name)
+        return identity(name)
+
+    monkeypatch.setattr(names, "_identity", look)
+    assert not found.lost()
+    assert not looked
+    file.with_name("other").touch()
+    assert not found.lost()
+    assert looked == [str(file)]
+    file.rename(f"{file}.aside")
+    for _ in range(2):
+        assert LOST in str(found.lost())
+
+
+@pytest.mark.parametrize("changed", ["a moment ago", "in a whole second"])
+def test_names_are_looked_at_each_time_while_a_change_could_go_unseen(
+    file: Path, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.touch()
+    found, now = Names(str(file)), time.time_ns()
+    at = now if changed == "a moment ago" else (now // 1_000_000_000 - 9) * 1_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    os.utime(file.parent, ns=(at, at))
+    assert not found.lost()
+    file.unlink()
+    os.utime(file.parent, ns=(at, at))
+    assert LOST in str(found.lost())
+
+
+def test_a_directory_that_is_moved_takes_the_names_away(file: Path, tmp_path: Path) -> None:
+    inside = tmp_path / "inside" / file.name
+    inside.parent.mkdir()
+    found = calm(inside)
+    inside.parent.rename(tmp_path / "moved")
+    assert LOST in str(found.lost())
 
 
 def test_it_goes_on_once_the_file_is_back(file: Path) -> None:
