@@ -183,7 +183,7 @@ async def test_what_is_read_is_read_before_the_store_is_closed() -> None:
             log.append("read")
 
         def write(self, batch: Sequence[Write[Any]], *, sync: bool) -> list[Outcome[Any]]:
-            raise NotImplementedError
+            raise NotImplementedError  # nobody writes here
 
         def close(self) -> None:
             log.append("closed")

@@ -284,7 +284,7 @@ async def open_session(
         session._end()
         with trio.CancelScope(shield=True):  # it takes what the disk takes
             await reading.call(_nothing)  # noqa: ASYNC102  # once all that is read was read
-            await writing.call(store.close)  # noqa: ASYNC102
+            await writing.call(store.close)  # noqa: ASYNC102  # as above
 
 
 def _nothing() -> None:

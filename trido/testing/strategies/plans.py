@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from trido.checks import count, one_of, text
-from trido.errors import SpecError
+from trido.errors import SpecError, TridoError
 from trido.testing import arguments
 from trido.testing.judging import judge, plain
 from trido.testing.plan import FaultPlan
@@ -118,30 +118,43 @@ def find_plan(
         raise SpecError("plans", plans, "a strategy, such as fault_plans(...)", of="find_plan")
     if invariant is not None:
         plain("find_plan", "invariant", invariant)
-    survey = Survey()
-    unknown: list[UnknownPoint] = []
-    others: list[object] = []
-    happened: list[Fault] = []
-    tried: list[FaultPlan] = []
-    judge = partial(_error_of, scenario_of("find_plan", scenario, seed=seed), invariant, happened)
-    error = judge(FaultPlan(), survey=survey)
+    survey, happened = Survey(), list[Fault]()
+    one = scenario_of("find_plan", scenario, seed=seed)
+    error_of = partial(_error_of, one, invariant, happened)
+    error = error_of(FaultPlan(), survey=survey)
     if error is not None:
         error.add_note("this is without any fault: it must pass, each time that it is run")
         raise error
 
-    def fails(plan: object) -> bool:
-        if not isinstance(plan, FaultPlan):
-            others.append(plan)
-            return False
-        try:
-            check_names(plan, survey)
-        except UnknownPoint as error:
-            unknown.append(error)
-            return False
-        tried.append(plan)
-        return judge(plan) is not None
+    wrong, tried = list[TridoError](), list[FaultPlan]()
 
-    search = settings(
+    def fails(plan: object) -> bool:
+        try:
+            tried.append(_checked(plan, survey))
+        except (SpecError, UnknownPoint) as error:
+            wrong.append(error)
+            return False
+        return error_of(tried[-1]) is not None
+
+    found: FaultPlan | None = None
+    with suppress(NoSuchExample):
+        found = find(plans, fails, settings=_search(examples))
+    if wrong:
+        raise wrong[0]
+    if tried and not happened:
+        raise NotReached([str(tried[0]), f"{len(tried) - 1} plans more"])
+    return found
+
+
+def _checked(plan: object, survey: Survey) -> FaultPlan:
+    if not isinstance(plan, FaultPlan):
+        raise SpecError("plans", plan, "a strategy of FaultPlans alone", of="find_plan")
+    check_names(plan, survey)
+    return plan
+
+
+def _search(examples: int) -> settings:
+    return settings(
         max_examples=examples,
         deadline=None,
         database=None,
@@ -149,16 +162,6 @@ def find_plan(
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow],
     )
-    found: FaultPlan | None = None
-    with suppress(NoSuchExample):
-        found = find(plans, fails, settings=search)
-    if others:
-        raise SpecError("plans", others[0], "a strategy of FaultPlans alone", of="find_plan")
-    if unknown:
-        raise unknown[0]
-    if tried and not happened:
-        raise NotReached([str(tried[0]), f"{len(tried) - 1} plans more"])
-    return found
 
 
 def _error_of(
