@@ -317,3 +317,18 @@ def test_what_awaits_cannot_be_replayed() -> None:
 
     with pytest.raises(trido.EffectfulRoute):
         assert_replays(agent, ADDS)
+
+
+def test_what_is_collected_meanwhile_is_not_the_agents_doing() -> None:
+    class Left:
+        def __del__(self) -> None:
+            time.time()
+            done.append("collected")
+
+    def handler(state: Tally, data: int) -> Tally:
+        Left()
+        return state
+
+    done: list[str] = []
+    assert_pure(agent_of(handler), examples=5)
+    assert done

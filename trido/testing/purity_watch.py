@@ -46,7 +46,7 @@ def watched(found: list[str]) -> Generator[None]:
 def look(found: list[str], frame: FrameType, event: str, arg: Any) -> None:
     """Note what this event of the interpreter asks of the world, if it does."""
     asked = _asked(frame, event, arg)
-    if asked and _root(frame) not in _LOOKS_ON and not _imports(frame):
+    if asked and _root(frame) not in _LOOKS_ON and not _is_of_python(frame):
         found.append(f"calls {asked} {_place(frame)}; {_way_out(arg, asked)}")
 
 
@@ -95,10 +95,10 @@ def _is_trio(module: str) -> bool:
     return module == "trio" or module.startswith("trio.")
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether it is but an import: what that reads is code."""
+def _is_of_python(frame: FrameType | None) -> bool:
+    """Whether Python does it: an import reads code, and what is collected is anybody's."""
     while frame is not None:
-        if frame.f_globals.get("__name__") == _IMPORTS:
+        if frame.f_globals.get("__name__") == _IMPORTS or frame.f_code.co_name == "__del__":
             return True
         frame = frame.f_back
     return False
