@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import trio
 import uuid_utils.compat
+from trio.testing import MockClock
 
 import trido
 from tests.testing.agents import Add, Count, quiet, signal
@@ -187,7 +188,10 @@ def test_what_is_never_over_is_told_so() -> None:
     assert slept.value.why == "it lasts longer than lasts=60: have it end, or give it more"
 
 
-def test_actions_and_journals_use_no_thread(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["trido.testing", "trio.testing"])
+def test_actions_and_journals_use_no_thread(
+    by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = trido.Agent("agent", state=Count, durability="sync")
 
     @trido.action
@@ -212,7 +216,11 @@ def test_actions_and_journals_use_no_thread(tmp_path: Path) -> None:
             await ref.call(signal("begin", 7))
             return (await ref.wait_for(lambda state: state.value)).value
 
-    assert testing.run(main, guarded=False) == 7
+    monkeypatch.setattr(trio.to_thread, "run_sync", None)
+    if by == "trido.testing":
+        assert testing.run(main, guarded=False) == 7
+    else:
+        assert trio.run(main, clock=MockClock(autojump_threshold=0)) == 7
 
 
 # What cannot be replayed ------------------------------------------------------------------------

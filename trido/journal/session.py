@@ -26,7 +26,8 @@ from trido.journal.errors import JournalError, Unavailable, again
 from trido.journal.operations import RESOLUTIONS, Commit, Query, Resolve, Write
 from trido.journal.port import Store
 from trido.journal.rows import AgentKey
-from trido.journal.ways import ON_THE_SPOT, Result, Ticket, Way, Work, Writing, without_thread
+from trido.journal.ways import Result, Ticket, Way, Work, Writing, without_thread
+from trido.virtual import is_virtual
 
 A = TypeVar("A")
 
@@ -274,7 +275,7 @@ async def open_session(
     make: Callable[[], Store], writing: Way, reading: Way
 ) -> AsyncGenerator[Session]:
     """A session of the store that is made, which is closed at the end."""
-    if ON_THE_SPOT.get():
+    if is_virtual():
         writing, reading = without_thread(writing), without_thread(reading)
     store = await writing.call(make)
     session = Session(store, writing, reading)

@@ -16,6 +16,7 @@ import trio
 
 from trido.checks import one_of
 from trido.errors import SpecError
+from trido.virtual import is_virtual
 
 if TYPE_CHECKING:
     from trido.journal.inspection import Inspection, Progress
@@ -47,7 +48,8 @@ class SqliteJournal:
       writer: who writes to it: a ``"thread"``, or a ``"process"`` of its own, which ends with this
         one. All Python of a process takes turns, so where a sync is quick, as on most SSDs, a
         process writes more turns a second: up to twice as many. It takes a tenth of a second to
-        start, and some 30 MiB. Not on Windows.
+        start, and some 30 MiB. Not on Windows. In virtual time there is neither: all is done on the
+        spot.
 
     Raises:
       SpecError: an argument is not what it may be.
@@ -86,9 +88,9 @@ class SqliteJournal:
           Unavailable: it cannot be opened: the reason says why.
         """
         from trido.journal.session import open_session  # noqa: PLC0415  # see above
-        from trido.journal.ways import ON_THE_SPOT, InOneThread  # noqa: PLC0415
+        from trido.journal.ways import InOneThread  # noqa: PLC0415
 
-        if self._writer == "process" and not ON_THE_SPOT.get():
+        if self._writer == "process" and not is_virtual():
             from trido.journal.apart import Apart  # noqa: PLC0415
             from trido.journal.remote import RemoteStore  # noqa: PLC0415
 
@@ -178,12 +180,20 @@ class SqliteJournal:
         return await self._work(partial(upkeep.compact, verify=self._verify), progress)
 
     async def _work(self, fn: Callable[[str, Progress], A], progress: Progress | None) -> A:
+        if is_virtual():
+            await trio.lowlevel.checkpoint()
+            return fn(self.path, progress or _tell_nobody)
+
         def tell(done: int, of: int) -> None:
             trio.from_thread.check_cancelled()
             if progress:
                 trio.from_thread.run_sync(progress, done, of)
 
         return await trio.to_thread.run_sync(fn, self.path, tell)
+
+
+def _tell_nobody(done: int, of: int) -> None:
+    pass
 
 
 def _path(of: str, name: str, value: Any) -> str:

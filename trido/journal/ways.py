@@ -7,7 +7,6 @@ those whose batch was written go on in Trio's thread, and send the next.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final
 
@@ -97,10 +96,6 @@ class Way(Writing, Protocol):
     async def call(self, fn: Callable[[], A], /) -> A:
         """Call a function."""
         ...
-
-
-ON_THE_SPOT: Final[ContextVar[bool]] = ContextVar("trido.journal.on_the_spot", default=False)
-"""Whether journals opened in this context use no thread: virtual time would leap over it."""
 
 
 @final

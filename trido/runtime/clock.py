@@ -8,17 +8,13 @@ from typing import Final, final
 import trio
 
 from trido.errors import SpecError
+from trido.virtual import is_virtual
 
 LOOK_AGAIN: Final = 60.0
 """After how many seconds a clock that may be set is looked at again."""
 _TOLERANCE: Final = 0.001
 
 _START: Final = trio.lowlevel.RunVar[tuple[datetime, float]]("trido.clock")
-
-
-def is_virtual() -> bool:
-    """Whether time is virtual here: whether the clock is any other than Trio's own."""
-    return type(trio.lowlevel.current_clock()).__name__ != "SystemClock"
 
 
 def now() -> datetime:

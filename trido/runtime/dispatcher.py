@@ -18,8 +18,8 @@ from typing import Final, Protocol, final
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, RunVar, Task, enable_ki_protection
 
-from trido.runtime import clock
 from trido.supervision.spot import Spot
+from trido.virtual import is_virtual
 
 SLICE: Final = 200e-6
 """How many seconds of turns are served before other tasks get their turn."""
@@ -86,7 +86,7 @@ class Dispatcher:
         self._name = name
         self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
         """What time it is. As `trio.current_time`, which looks for the clock each time."""
-        self.lap: Callable[[], float] = self.now if clock.is_virtual() else perf_counter
+        self.lap: Callable[[], float] = self.now if is_virtual() else perf_counter
         """By what slices are measured: the same, or what Trio's own clock goes by."""
         self._ready: deque[Serving] = deque()
         self._heap: list[tuple[float, int, Alarm]] = []

@@ -20,6 +20,7 @@ from trido.runtime.meters import Meters
 from trido.runtime.partition import named_by
 from trido.supervision.current import CURRENT
 from trido.supervision.probe import PROBE
+from trido.virtual import is_virtual
 
 if TYPE_CHECKING:
     from trido.agents.codec.codec import Codec
@@ -181,7 +182,7 @@ class Environment:
         """How many seconds to wait until then, or until it is time to look at the clock again."""
         now = self.now()
         seconds = (planned - now).total_seconds()
-        if self.clock is None and clock.is_virtual():
+        if self.clock is None and is_virtual():
             return seconds
         return min(seconds, self.trust.lasts(now))
 

@@ -10,7 +10,6 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from typing import Any, Final, Generic, TypeVar, final
 
 import trio
@@ -23,13 +22,12 @@ from trido.agents.policies import Breaker, Limit, Policy, Rate
 from trido.checks import count, flag
 from trido.errors import SpecError
 from trido.values import ByFields
+from trido.virtual import is_virtual
 
 P = TypeVar("P", bound=Policy)
 
 THREADS: Final = 40
 """How many threads may run actions at once, as in Trio."""
-INLINE: Final[ContextVar[bool]] = ContextVar("trido.inline", default=False)
-"""Whether meters made in this context run everything in the task."""
 
 
 @final
@@ -69,8 +67,8 @@ class Meters:
       threads: how many threads may run actions at once; those that were abandoned and have not
         returned yet count.
       processes: how many processes may; without it, as many as there are processors.
-      inline: whether what belongs in a thread or a process runs in the task instead. For tests in
-        virtual time, which passes while it waits for a thread.
+      inline: whether what belongs in a thread or a process runs in the task instead. In virtual
+        time it always does: that passes while it waits for a thread.
 
     Raises:
       SpecError: an argument is not what it may be.
@@ -83,8 +81,7 @@ class Meters:
         if processes is not None:
             count("Meters", "processes", processes, least=1, infinite=True)
         flag("Meters", "inline", inline)
-        self.inline: bool = inline or INLINE.get()
-        """Whether everything runs in the task."""
+        self._inline = inline
         self.threads: trio.CapacityLimiter = trio.CapacityLimiter(threads)
         """The threads that run actions."""
         self.processes: trio.CapacityLimiter = trio.CapacityLimiter(
@@ -96,6 +93,11 @@ class Meters:
         self._limits: dict[str, _LimitMeter] = {}
         self._rates: dict[str, _RateMeter] = {}
         self._breakers: dict[str, _BreakerMeter] = {}
+
+    @property
+    def inline(self) -> bool:
+        """Whether everything runs in the task. To be asked within a run of Trio."""
+        return self._inline or is_virtual()
 
     def statistics(self) -> MetersStatistics:
         """How things stand."""

@@ -21,12 +21,12 @@ from trido.agents.stamps import caused_by, stamped
 from trido.agents.timing import Cancel
 from trido.journal.operations import Commit
 from trido.journal.rows import FULL_EVERY, Directed, Timer
-from trido.runtime import clock
 from trido.runtime.ahead import Ahead, key_of
 from trido.runtime.envelope import Call, Envelope, Own
 from trido.runtime.plan import Plan
 from trido.runtime.timer import Fired
 from trido.runtime.turns import STOP
+from trido.virtual import is_virtual
 
 if TYPE_CHECKING:
     from trido.runtime.durable import Durable
@@ -47,7 +47,7 @@ class Writer(Generic[S]):
 
     def __init__(self, place: AgentPlace[S]) -> None:
         self._place = place
-        self._is_virtual = clock.is_virtual()
+        self._is_virtual = is_virtual()
         self._full = 0
         """The revision at which the state was last written whole; 0 if this run has not."""
         self._stale: dict[str, KeptTimer | None] = {}

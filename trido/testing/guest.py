@@ -20,7 +20,6 @@ from trio.testing import MockClock
 
 from trido.testing import arguments
 from trido.testing.plan_errors import NotReproducible
-from trido.testing.schedule import on_the_spot
 from trido.testing.schedule_guard import Guard
 
 TICKS: Final = 100_000
@@ -73,16 +72,15 @@ class GuestRun:
             self._runner = RUN_CONTEXT.runner
             return await main()
 
-        with on_the_spot():
-            trio.lowlevel.start_guest_run(
-                run,
-                run_sync_soon_threadsafe=self._callbacks.append,
-                done_callback=self._done,
-                clock=self.clock,
-                # One that had to be given up would leave its own behind.
-                host_uses_signal_set_wakeup_fd=True,
-            )
-            self._settle()
+        trio.lowlevel.start_guest_run(
+            run,
+            run_sync_soon_threadsafe=self._callbacks.append,
+            done_callback=self._done,
+            clock=self.clock,
+            # One that had to be given up would leave its own behind.
+            host_uses_signal_set_wakeup_fd=True,
+        )
+        self._settle()
 
     def _wait(
         self,

@@ -21,8 +21,6 @@ from trio.testing import MockClock
 
 from trido.checks import count, flag, seconds
 from trido.errors import SpecError
-from trido.journal.ways import ON_THE_SPOT
-from trido.runtime.meters import INLINE
 from trido.testing import arguments
 from trido.testing.faults import Faults
 from trido.testing.inject import injected
@@ -278,29 +276,17 @@ def scenario_of(
 
 @contextmanager
 def seeded(seed: int) -> Generator[None]:
-    """Within this block `trio.run` runs tasks in the order that ``seed`` decides, in no thread."""
+    """Within this block `trio.run` runs tasks in the order that ``seed`` decides."""
     state = random.getstate()
     random.seed(seed)
     try:
         with (
-            on_the_spot(),
             patch("trio._core._run._r", random.Random(seed)),
             patch("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", new=True),
         ):
             yield
     finally:
         random.setstate(state)
-
-
-@contextmanager
-def on_the_spot() -> Generator[None]:
-    """What begins within this block does on the spot what it would do in a thread."""
-    inline, spot = INLINE.set(True), ON_THE_SPOT.set(True)
-    try:
-        yield
-    finally:
-        INLINE.reset(inline)
-        ON_THE_SPOT.reset(spot)
 
 
 @contextmanager
