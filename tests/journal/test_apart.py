@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, cast
 import pytest
 import trio
 from attrs import frozen
-from outcome import Outcome, Value
+from outcome import Error, Outcome, Value
 from trio.testing import wait_all_tasks_blocked
 
 import trido
@@ -27,9 +27,9 @@ from tests.journal.kit import AGENT, Served, claim, do, end_by_a_callback, turn
 from trido.journal import Corrupt, Fenced, Locked, SqliteJournal, Unavailable, apart, wire
 from trido.journal.apart import Apart
 from trido.journal.line import Line, Process, spawn
-from trido.journal.operations import Agents, Find, History, Mark, Write
+from trido.journal.operations import Agents, Commit, Find, History, Mark, PlainTurn, Write
 from trido.journal.remote import RemoteStore
-from trido.journal.rows import AgentKey, Directed, Recovery, Timer
+from trido.journal.rows import FULL_EVERY, AgentKey, Directed, Recovery, Timer
 from trido.journal.session import Session, open_session
 from trido.journal.store import SqliteStore
 from trido.journal.ways import InOneThread
@@ -428,7 +428,7 @@ def test_a_mistake_in_the_store_is_told(file: str, monkeypatch: pytest.MonkeyPat
         raise ZeroDivisionError("by zero")
 
     with monkeypatch.context() as patched:
-        patched.setattr(SqliteStore, "write", fail)
+        patched.setattr(SqliteStore, "carry_out", fail)
         with pytest.raises(Unavailable, match=r"the store failed \(ZeroDivisionError\('by zero'\)"):
             do(store, claim())
     assert do(store, claim()).epoch == 1
@@ -485,6 +485,52 @@ def test_a_batch_arrives_as_it_was_sent(fields: dict[str, Any], *, sync: bool) -
     texts = [arrived.agent.id, arrived.agent.partition, *arrived.state, *timers]
     assert {type(one) for one in texts} == {str}
     assert type(arrived.state) is dict
+
+
+@pytest.mark.parametrize("state", [{"value": b"1"}, MappingProxyType({"value": b"1"})])
+@pytest.mark.parametrize("full", [True, False])
+def test_of_a_turn_that_only_changes_the_state_its_fields_arrive(
+    state: Mapping[str, bytes], *, full: bool
+) -> None:
+    agent = AgentKey("a", "acme")
+    commit = Commit(agent=agent, epoch=2, revision=3, at=4, input=b"5", state=state, full=full)
+    back, _ = wire.unpack_batch(wire.pack_batch([commit], sync=True)[8:])
+    assert back == [("a", "acme", 2, 3, 4, b"5", {"value": b"1"}, full)]
+    assert back == [commit.as_plain_turn()]
+
+
+@pytest.mark.parametrize("more", [{"consumes": "id"}, {"reply": b"r"}])
+def test_of_a_turn_that_consumes_an_input_all_fields_arrive(more: dict[str, Any]) -> None:
+    state = {"value": b"1"}
+    commit = Commit(agent=AGENT, epoch=2, revision=3, at=4, input=b"5", state=state, **more)
+    back, _ = wire.unpack_batch(wire.pack_batch([commit], sync=True)[8:])
+    assert back == [commit]
+
+
+def test_plain_turns_are_judged_as_others(file: str) -> None:
+    def plain(revision: int, *, of: str = AGENT.id, full: bool = False) -> PlainTurn:
+        return (of, "", 1, revision, 0, b"", {"value": b"%d" % revision}, full)
+
+    store = SqliteStore(file, verify=0)
+    do(store, claim())
+    batch = [plain(1, full=True), plain(1, of="nobody"), plain(1), plain(3), plain(2)]
+    results = store.carry_out(batch, sync=True)
+    assert [one and type(cast("Error", one).error) for one in results] == [
+        None,
+        Fenced,
+        Fenced,
+        Fenced,
+        None,
+    ]
+    *accepted, refused = store.carry_out(
+        [plain(revision) for revision in range(3, FULL_EVERY + 2)], sync=True
+    )
+    assert accepted == [None] * (FULL_EVERY - 2)
+    assert isinstance(cast("Error", refused).error, trido.SpecError)
+    turns = store.read(History(AGENT))
+    assert [one.revision for one in turns] == [*range(1, FULL_EVERY + 1)]
+    assert turns[-1].state == {"value": b"%d" % FULL_EVERY}
+    store.close()
 
 
 @pytest.mark.parametrize("writer", ["pigeon", None, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -330,6 +331,21 @@ def test_a_commit_moves_the_agent_on() -> None:
     rules.committed(one, commit(revision=5, at=10, full=True))
     assert (one.revision, one.full, one.consumed) == (5, 5, 6)
     assert (one.due, head().due) == (2, None)
+
+
+def test_a_plain_turn_has_what_a_commit_that_only_changes_the_state_has() -> None:
+    state = {"value": b"1"}
+    one = commit(epoch=2, revision=3, at=4, input=b"5", state=state, full=True, consumes="k")
+    assert one.as_plain_turn() == ("a", "p", 2, 3, 4, b"5", state, True)
+    assert one.as_plain_turn()[6] is state
+    other = commit(state=MappingProxyType(state))
+    assert type(other.as_plain_turn()[6]) is dict
+    assert other.as_plain_turn()[6:] == (state, False)
+
+
+def test_the_key_of_an_agent_is_made_once() -> None:
+    assert AgentKey.of("a", "p") == AgentKey("a", "p")
+    assert AgentKey.of("a", "p") is AgentKey.of("a", "p")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,14 @@ class Claim(Write[Recovery]):
         checks.number("Claim", "known", self.known)
 
 
+PlainTurn: TypeAlias = tuple[str, str, int, int, int, bytes, dict[str, bytes], bool]
+"""A `Commit` that only changes the state: its agent's id and partition, and the next six fields.
+
+Whoever writes for another process gets them: a `Commit` was checked there, and making it again
+takes as long as storing it.
+"""
+
+
 class _Draft:
     """A `Commit` that is being made: laid out as one, but its fields can be set.
 
@@ -176,6 +184,20 @@ class Commit(_Draft, Write[Kept | None]):
         if at < 0 or size > LARGEST or (reply is not None and len(reply) > LARGEST):
             draft._check()
         return cast("Commit", draft)
+
+    def as_plain_turn(self) -> PlainTurn:
+        """The fields that a `PlainTurn` has, whatever else there is."""
+        agent, state = self.agent, self.state
+        return (
+            agent.id,
+            agent.partition,
+            self.epoch,
+            self.revision,
+            self.at,
+            self.input,
+            state if type(state) is dict else dict(state),
+            self.full,
+        )
 
     @property
     def gives_work(self) -> bool:

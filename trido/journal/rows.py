@@ -7,6 +7,7 @@ Times are whole microseconds since 1970, UTC: what is kept compares exactly.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias, final
 
 from attrs import field, frozen
@@ -41,6 +42,12 @@ class AgentKey:
     def __attrs_post_init__(self) -> None:
         checks.text("AgentKey", "id", self.id)
         checks.text("AgentKey", "partition", self.partition, least=0)
+
+    @staticmethod
+    @lru_cache(maxsize=10_000)
+    def of(id: str, partition: str) -> AgentKey:
+        """The same one for the same agent, if that was asked for not long ago."""
+        return AgentKey(id, partition)
 
     def __str__(self) -> str:
         return f"{self.partition}/{self.id}" if self.partition else self.id

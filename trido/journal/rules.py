@@ -87,14 +87,20 @@ def judge_claim(file: str, head: Head, claim: Claim) -> None:
 
 
 def judge_commit(file: str, head: Head | None, commit: Commit) -> None:
+    """As `judge_turn`."""
+    judge_turn(file, head, commit.agent, commit.epoch, commit.revision, full=commit.full)
+
+
+def judge_turn(
+    file: str, head: Head | None, agent: AgentKey, epoch: int, revision: int, *, full: bool
+) -> None:
     """Raise `Fenced` if the turn was built on what is no longer so."""
-    before = commit.revision - 1
-    if head is None or head.epoch != commit.epoch or head.revision != before:
-        built = f"epoch {commit.epoch}, revision {before}"
-        raise _fenced(file, commit.agent, head, built)
-    if not commit.full and (head.full == 0 or commit.revision - head.full >= FULL_EVERY):
+    if head is None or head.epoch != epoch or head.revision != revision - 1:
+        built = f"epoch {epoch}, revision {revision - 1}"
+        raise _fenced(file, agent, head, built)
+    if not full and (head.full == 0 or revision - head.full >= FULL_EVERY):
         allowed = f"True in the first turn, and at least every {FULL_EVERY} turns"
-        raise SpecError("full", commit.full, allowed, of=f"revision {commit.revision}")
+        raise SpecError("full", full, allowed, of=f"revision {revision}")
 
 
 def judge_mark(file: str, head: Head | None, mark: Mark) -> Slot | None:
@@ -123,11 +129,16 @@ def claimed(head: Head) -> list[tuple[tuple[int, int], Slot]]:
     return lost
 
 
+def moved_on(head: Head, revision: int, at: int, *, full: bool) -> None:
+    """Move the agent on by a turn that changes its state and nothing else."""
+    head.revision, head.at = revision, at
+    if full:
+        head.full = revision
+
+
 def committed(head: Head, commit: Commit) -> None:
     """Move the agent on by a turn. The adapter adds its directives."""
-    head.revision, head.at = commit.revision, commit.at
-    if commit.full:
-        head.full = commit.revision
+    moved_on(head, commit.revision, commit.at, full=commit.full)
     if commit.consumes is not None:
         head.consumed += 1
     for key in commit.cancelled:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, Final, TypeAlias, final
 
 from trido.journal import layout, rules
-from trido.journal.operations import Commit, Mark
+from trido.journal.operations import Commit, Mark, PlainTurn
 from trido.journal.reading import AGENT, INBOX, OUTBOX, TIMER, TURN, Known
 from trido.journal.rows import AgentKey, Directed, Keep, Status
 
@@ -62,11 +62,18 @@ def execute_many(
     connection: sqlite3.Connection, before: str, columns: int, rows: list[Row], after: str = ""
 ) -> int:
     """Carry a statement out for all rows, so many at once. Returns how many were changed."""
-    changed = 0
-    for at in range(0, len(rows), ROWS):
-        some = rows[at : at + ROWS]
-        statement = layout.many(before, columns, len(some), after)
-        changed += connection.execute(statement, tuple(chain.from_iterable(some))).rowcount
+    return _execute_flat(connection, before, columns, [*chain.from_iterable(rows)], after)
+
+
+def _execute_flat(
+    connection: sqlite3.Connection, before: str, columns: int, values: list[Any], after: str = ""
+) -> int:
+    """The same, of values that stand one after the other."""
+    changed, most = 0, ROWS * columns
+    for at in range(0, len(values), most):
+        some = values if len(values) <= most else values[at : at + most]
+        statement = layout.many(before, columns, len(some) // columns, after)
+        changed += connection.execute(statement, some).rowcount
     return changed
 
 
@@ -82,7 +89,7 @@ class Sheet:
         self._advanced: dict[int, Known] = {}
         self._agents: dict[int, Known] = {}
         self._claimed: dict[int, Known] = {}
-        self._turns: list[Row] = []
+        self._turns: list[Any] = []  # one row after the other
         self._inputs: list[Row] = []
         self._directives: list[Row] = []
         self._marks: dict[int, Row] = {}
@@ -113,23 +120,18 @@ class Sheet:
         known.base = layout.seal_name(known.number, *named, *_kept(keep))
         self._claimed[known.number] = known
 
+    def plain_turn(self, known: Known, turn: PlainTurn) -> None:
+        """The agent has made a turn that changes its state and nothing else."""
+        _, _, _, revision, at, _, _, full = turn
+        rules.moved_on(known.head, revision, at, full=full)
+        self._turned(known, turn, 0)
+        self._advanced[known.number] = known
+
     def turn(self, known: Known, commit: Commit) -> None:
         """The agent has made a turn."""
         rules.committed(known.head, commit)
         place, number, directives = self._turn, known.number, commit.directives
-        numbers = (
-            place,
-            number,
-            commit.revision,
-            known.last,
-            1 if commit.full else 0,
-            commit.at,
-            self._directive,
-            len(directives),
-        )
-        self._turn, known.last = place + 1, place
-        input, state = commit.input, layout.pack(commit.state)
-        self._turns.append((*numbers, input, state, layout.seal_data(numbers, input, state)))
+        self._turned(known, commit.as_plain_turn(), len(directives))
         if commit.consumes is None and not (directives or commit.cancelled or commit.timers):
             self._advanced[number] = known
             return
@@ -140,6 +142,14 @@ class Sheet:
         if commit.cancelled or commit.timers:
             self._set_timers(number, commit)
         self._agents[number] = known
+
+    def _turned(self, known: Known, turn: PlainTurn, directives: int) -> None:
+        _, _, _, revision, at, input, fields, full = turn
+        place, before, state = self._turn, known.last, layout.pack(fields)
+        self._turn, known.last = place + 1, place
+        whole, first = 1 if full else 0, self._directive
+        numbers = (place, known.number, revision, before, whole, at, first, directives)
+        self._turns += (*numbers, input, state, layout.seal_data(numbers, input, state))
 
     def _input(self, place: int, known: Known, commit: Commit, key: str) -> None:
         nth = known.head.consumed
@@ -187,39 +197,42 @@ class Sheet:
 
     def write(self) -> None:
         """Write all rows, and begin a new sheet."""
+        if self._agents or self._claimed or self._marks:
+            self._write_what_is_rare()
+        advanced = [_advanced(one) for one in self._advanced.values()]
+        self._update((ADVANCE, 6), advanced)
+        _execute_flat(self._connection, *TURNS, self._turns)
+        self._advanced.clear()
+        self._turns.clear()
+
+    def _write_what_is_rare(self) -> None:
+        """All but the turns that change a state and nothing else, and their agents."""
+        for number in (*self._agents, *self._claimed):
+            self._advanced.pop(number, None)
         self._put(AGENTS, [_row_of(one) for one in self._claimed.values()], RENEW_AGENT)
-        claimed, agents = self._claimed, self._agents
-        moved = [_moved(one) for at, one in agents.items() if at not in claimed]
-        advanced = [
-            _advanced(one)
-            for at, one in self._advanced.items()
-            if at not in agents and at not in claimed
-        ]
-        changed = self._put((MOVE, 11), moved, MOVED) + self._put((ADVANCE, 6), advanced, MOVED)
-        if changed != len(moved) + len(advanced):
-            raise _gone()
-        self._put(TURNS, self._turns)
+        moved = [_moved(one) for at, one in self._agents.items() if at not in self._claimed]
+        self._update((MOVE, 11), moved)
         self._put(INPUTS, self._inputs)
         self._put(DIRECTIVES, self._directives)
         self._put((MARK, 5), list(self._marks.values()), MARKED)
         self._put(TIMERS, [row for row in self._timers.values() if row], RENEW_TIMER)
         cancelled = [key for key, row in self._timers.items() if not row]
         execute_many(self._connection, CANCEL, 2, list(cancelled), ")")
-        for known in (self._advanced, self._agents, self._claimed):
+        for known in (self._agents, self._claimed):
             known.clear()
-        for rows in (self._turns, self._inputs, self._directives):
+        for rows in (self._inputs, self._directives):
             rows.clear()
         self._marks.clear()
         self._timers.clear()
 
+    def _update(self, statement: tuple[str, int], agents: list[Row]) -> None:
+        if self._put(statement, agents, MOVED) != len(agents):
+            error = sqlite3.DatabaseError("the rows of some agents are gone")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
     def _put(self, statement: tuple[str, int], rows: list[Row], after: str = "") -> int:
         return execute_many(self._connection, *statement, rows, after)
-
-
-def _gone() -> sqlite3.Error:
-    error = sqlite3.DatabaseError("the rows of some agents are gone")
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
 
 
 def _row_of(known: Known) -> Row:
@@ -239,8 +252,7 @@ def _moved(known: Known) -> Row:
 def _advanced(known: Known) -> Row:
     """What a turn changes in it that neither consumes an input nor leaves something to do."""
     head = known.head
-    numbers, due = _numbers(known), head.due
-    seal = layout.seal_head(known.base, numbers, due)
+    seal = layout.seal_head(known.base, _numbers(known), head.due)
     return (known.number, head.revision, head.full, known.last, head.at, seal)
 
 

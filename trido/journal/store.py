@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TypeVar, cast, final
+from typing import Any, Final, TypeAlias, TypeVar, cast, final
 
 from attrs import evolve
 from outcome import Error, Outcome, Value
@@ -30,6 +30,7 @@ from trido.journal.operations import (
     Claim,
     Commit,
     Mark,
+    PlainTurn,
     Query,
     Resolve,
     Write,
@@ -40,6 +41,8 @@ from trido.journal.sheet import ROWS, Sheet
 from trido.journal.sweep import Sweep
 
 A = TypeVar("A")
+
+Item: TypeAlias = Write[Any] | PlainTurn
 
 REMEMBERED: Final = 10_000
 """How many agents are remembered at most."""
@@ -117,6 +120,10 @@ class SqliteStore:
 
     def write(self, batch: Sequence[Write[Any]], *, sync: bool) -> list[Outcome[Any]]:
         """Carry a batch out in one transaction."""
+        return [one or Value(None) for one in self.carry_out(batch, sync=sync)]
+
+    def carry_out(self, batch: Sequence[Item], *, sync: bool) -> list[Outcome[Any] | None]:
+        """As `write`, also of plain turns. Where nothing comes of a write, None says so."""
         if isinstance(self._failed, Corrupt):
             raise again(self._failed)
         self._check_names()  # or somebody else may write to it, too
@@ -145,7 +152,7 @@ class SqliteStore:
         if lost := self._names.lost():
             raise lost
 
-    def _transactions(self, batch: Sequence[Write[Any]], *, sync: bool) -> list[Outcome[Any]]:
+    def _transactions(self, batch: Sequence[Item], *, sync: bool) -> list[Outcome[Any] | None]:
         """One; and if a write needs to read what is damaged, another one without it."""
         refused: dict[int, Outcome[Any]] = {}
         while True:
@@ -157,20 +164,22 @@ class SqliteStore:
                 self._begin()
 
     def _transaction(
-        self, batch: Sequence[Write[Any]], refused: dict[int, Outcome[Any]], *, sync: bool
-    ) -> list[Outcome[Any]]:
+        self, batch: Sequence[Item], refused: dict[int, Outcome[Any]], *, sync: bool
+    ) -> list[Outcome[Any] | None]:
         if sync is not self._sync:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if sync else 'NORMAL'}")
             self._sync = sync
         self._connection.execute("BEGIN IMMEDIATE")
         self._find_inputs(batch, refused)
-        outcomes, before = [], self._sheet.newest
+        before = self._sheet.newest
+        outcomes: list[Outcome[Any] | None] = []
         for self._at, write in enumerate(batch):
             if self._at in refused:
                 outcomes.append(refused[self._at])
                 continue
             try:  # in here, as there is one for each turn
-                outcomes.append(Value(_ACTS[type(write)](self, write)))
+                result = _ACTS[type(write)](self, write)
+                outcomes.append(None if result is None else Value(result))
             except (JournalError, SpecError) as error:
                 outcomes.append(Error(error))
         self._sheet.write()
@@ -202,7 +211,7 @@ class SqliteStore:
 
     # What was consumed ----------------------------------------------------------------------
 
-    def _find_inputs(self, batch: Sequence[Write[Any]], refused: dict[int, Outcome[Any]]) -> None:
+    def _find_inputs(self, batch: Sequence[Item], refused: dict[int, Outcome[Any]]) -> None:
         """Look up, all at once, which inputs of the batch were consumed before."""
         self._kept.clear()
         asked = []
@@ -262,6 +271,13 @@ class SqliteStore:
             self._kept[known.number, key] = Kept(commit.revision, commit.reply)
         return None
 
+    def _plain_turn(self, turn: PlainTurn) -> None:
+        id, partition, epoch, revision, _, _, _, full = turn
+        agent = AgentKey.of(id, partition)
+        known = self._known.get(agent) or self._agent(agent)
+        rules.judge_turn(self.file, known and known.head, agent, epoch, revision, full=full)
+        self._sheet.plain_turn(known, turn)  # type: ignore[arg-type]  # it was found to be known
+
     def _mark(self, mark: Mark) -> None:
         known = self._agent(mark.agent)
         slot = rules.judge_mark(self.file, known and known.head, mark)
@@ -298,6 +314,7 @@ class SqliteStore:
 _ACTS: Final[dict[type, Callable[[SqliteStore, Any], object]]] = {
     Claim: SqliteStore._claim,
     Commit: SqliteStore._commit,
+    tuple: SqliteStore._plain_turn,
     Mark: SqliteStore._mark,
     Resolve: SqliteStore._resolve,
 }

@@ -71,7 +71,7 @@ def opened(file: str, verify: float, patience: float = ORPHAN) -> SqliteStore:
 def _written(store: SqliteStore, body: bytes) -> bytes:
     try:
         batch, sync = wire.unpack_batch(body)
-        return wire.pack_result(store.write(batch, sync=sync))
+        return wire.pack_result(store.carry_out(batch, sync=sync))
     except Exception as error:  # as above
         return wire.pack_result(_told(error, store.file))
 
