@@ -29,7 +29,6 @@ from trido.agents.action_errors import InvalidResult
 from trido.agents.errors import InvalidData
 from trido.agents.frozen import TOO_DEEP, freeze
 from trido.agents.handlers import NOT_GIVEN, callers_names
-from trido.agents.json_schema import json_schema
 from trido.agents.patterns import is_exact, is_pattern
 from trido.agents.policies import Policy, Retry, policies_of, positive
 from trido.agents.schema import Names, Record, Schema, hints
@@ -91,6 +90,8 @@ class Action(Generic[D_contra, R_co]):
         All that the action takes is accepted by it. What JSON Schema has no words for, such as a
         validator of one's own, only the action itself can tell.
         """
+        from trido.agents.json_schema import json_schema  # noqa: PLC0415  # who asks for it, has it
+
         return json_schema(self.parameters.shape)
 
     def build(self, params: object) -> Any:

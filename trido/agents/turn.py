@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 from datetime import datetime
 from random import Random
-from typing import Any, Final, Literal, TypeAlias, TypeVar, final
-from uuid import UUID, uuid5
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, final
 
 from attrs import define, field
 
 from trido.agents.signal import Signal
 from trido.values import ByFields
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 T = TypeVar("T")
 
@@ -26,7 +28,7 @@ class _Unsaid:
 
 
 _UNSAID: Final[Any] = _Unsaid()
-_NAMESPACE: Final = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
+_NAMESPACE: Final = "6ba7b812-9dad-11d1-80b4-00c04fd430c8"
 
 
 @final
@@ -97,7 +99,9 @@ class Turn(ByFields):
 
     def uuid(self, n: int = 0) -> UUID:
         """The n-th id of this turn: the same whenever the same turn is decided again."""
-        return uuid5(_NAMESPACE, f"{self.agent_id}/{self.revision}/{n}")
+        from uuid import UUID, uuid5  # noqa: PLC0415  # most agents need none
+
+        return uuid5(UUID(_NAMESPACE), f"{self.agent_id}/{self.revision}/{n}")
 
     @property
     def random(self) -> Random:

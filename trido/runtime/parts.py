@@ -29,7 +29,6 @@ from trido.runtime.outbox import Outbox
 from trido.runtime.probe import mailbox
 from trido.runtime.ref import AgentRef, AgentStatus
 from trido.runtime.requests import Requests
-from trido.runtime.runs import Runs
 from trido.runtime.settings import Settings
 from trido.runtime.spec import AgentSpec
 from trido.runtime.timers import Timers
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from trido.runtime.durable import Durable
     from trido.runtime.effectful import EffectfulTurn
     from trido.runtime.place import AgentPlace
+    from trido.runtime.runs import Runs
     from trido.runtime.server import AgentRun
 
 S = TypeVar("S")
@@ -210,6 +210,8 @@ class Parts(Generic[S]):
     def runs(self) -> Runs:
         """The actions beside it."""
         if self._runs is None:
+            from trido.runtime.runs import Runs  # noqa: PLC0415  # most agents run nothing
+
             self._runs = Runs(self._whole)
         return self._runs
 

@@ -15,7 +15,6 @@ from trido.errors import SpecError
 from trido.runtime.agent import Agent, SpecOptions
 from trido.runtime.bus import Bus
 from trido.runtime.dead_letters import DeadLetters
-from trido.runtime.drain import drained
 from trido.runtime.environment import Environment
 from trido.runtime.errors import IntakeClosed, NoSuchAgent
 from trido.runtime.family import AS_STARTED
@@ -397,6 +396,8 @@ class Runtime:
         Raises:
           DeadlockError: the caller holds an open turn of one of the agents.
         """
+        from trido.runtime.drain import drained  # noqa: PLC0415  # as in `open_runtime`
+
         await drained(self.env, self._waker)
 
     # The block ------------------------------------------------------------------------------
