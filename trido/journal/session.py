@@ -26,8 +26,7 @@ from trido.journal.errors import JournalError, Unavailable, again
 from trido.journal.operations import RESOLUTIONS, Commit, Query, Resolve, Write
 from trido.journal.port import Store
 from trido.journal.rows import AgentKey
-from trido.journal.ways import Result, Ticket, Way, Work, Writing, without_thread
-from trido.virtual import is_virtual
+from trido.journal.ways import Result, Ticket, Way, Work, Writing, by_the_clock
 
 A = TypeVar("A")
 
@@ -275,8 +274,7 @@ async def open_session(
     make: Callable[[], Store], writing: Way, reading: Way
 ) -> AsyncGenerator[Session]:
     """A session of the store that is made, which is closed at the end."""
-    if is_virtual():
-        writing, reading = without_thread(writing), without_thread(reading)
+    writing, reading = by_the_clock(writing), by_the_clock(reading)
     store = await writing.call(make)
     session = Session(store, writing, reading)
     try:

@@ -197,7 +197,7 @@ class Sheet:
 
     def write(self) -> None:
         """Write all rows, and begin a new sheet."""
-        if self._agents or self._claimed or self._marks:
+        if self._agents or self._claimed:
             self._write_what_is_rare()
         advanced = [_advanced(one) for one in self._advanced.values()]
         self._update((ADVANCE, 6), advanced)

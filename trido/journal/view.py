@@ -14,8 +14,7 @@ import trio
 
 from trido.journal.errors import Unavailable
 from trido.journal.operations import Query
-from trido.journal.ways import Way, without_thread
-from trido.virtual import is_virtual
+from trido.journal.ways import Way, by_the_clock
 
 A = TypeVar("A")
 
@@ -80,8 +79,7 @@ class View:
 @asynccontextmanager
 async def open_view(make: Callable[[], Shelf], way: Way) -> AsyncGenerator[View]:
     """A view of the shelf that is made, which is closed at the end."""
-    if is_virtual():
-        way = without_thread(way)
+    way = by_the_clock(way)
     shelf = await way.call(make)
     view = View(shelf, way)
     try:

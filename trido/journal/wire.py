@@ -2,9 +2,9 @@
 """What goes between a session and the process that writes for it, as bytes.
 
 Batches go one way, what came of them the other. Nearly all of it is commits that only change the
-state, and outcomes that say nothing: those are tuples and None, written by ``marshal``, and what is
-read is as good as what was sent. Of the other commits most are lists of their fields, and the rest
-is pickled, which takes several times as long. Both ends are of one trido and one Python.
+state, and outcomes that say nothing: those are tuples and None, written by ``marshal``, and used as
+they are read. Of the other commits most are lists of their fields; the rest is pickled, which takes
+several times as long. Both ends are of one trido and one Python.
 """
 
 from __future__ import annotations
