@@ -45,7 +45,8 @@ in hand is carried out and answered; what waits behind it did not happen.
 **The core is synchronous.** An adapter is a `Store`: it applies a batch of writes and answers a
 query, as plain function calls. It knows no Trio, and is tested without. `Session` is the one shell
 around all of them: it forms the batches, hands them to a thread or to another process (or, for
-memory and in virtual time, calls them on the spot), and tells who waits. What a write *means* is in none of them but in `trido.journal.rules`, which is pure.
+memory and in virtual time, calls them on the spot), and tells who waits. What a write *means* is in
+none of them but in `trido.journal.rules`, which is pure.
 """
 
 from __future__ import annotations
